@@ -1,0 +1,13 @@
+import { readdirSync } from 'node:fs';
+
+const SKIPPED = /(^|\/)(node_modules|dist|data)(\/|$)/;
+
+/** Paths of the project's files below `folders`, relative to `root`, sorted, that match `pattern`. */
+export function sourceFiles(root: string, folders: readonly string[], pattern: RegExp): string[] {
+  return folders
+    .flatMap((folder) =>
+      readdirSync(`${root}/${folder}`, { recursive: true, encoding: 'utf8' }).map((p) => `${folder}/${p}`),
+    )
+    .filter((path) => pattern.test(path) && !SKIPPED.test(path))
+    .sort();
+}
