@@ -1,0 +1,72 @@
+import { sql } from 'drizzle-orm';
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
+import { type Database, type DatabaseHandle, type DatabaseKind, openDatabase } from '@/lib/db/database.ts';
+import { startTestPostgres } from './postgres.ts';
+
+export interface TestDatabase {
+  readonly kind: DatabaseKind;
+  /** Valid inside tests and hooks. */
+  readonly db: Database;
+  readonly handle: DatabaseHandle;
+}
+
+interface Source {
+  kind: DatabaseKind;
+  open(): Promise<{ handle: DatabaseHandle; release(): Promise<void> }>;
+}
+
+const SOURCES: readonly Source[] = [{ kind: 'postgres', open: openOnPostgres }];
+
+/** Runs the suite on every kind of database there is: the same SQL must work on all. Every test starts without rows. */
+export function describeDatabase(name: string, suite: (database: TestDatabase) => void): void {
+  for (const source of SOURCES) describe(`${name} on ${source.kind}`, () => runOn(source, suite));
+}
+
+function runOn(source: Source, suite: (database: TestDatabase) => void): void {
+  let opened: Awaited<ReturnType<Source['open']>> | undefined;
+  const current = () => {
+    if (!opened) throw new Error('The database is there inside tests and hooks only');
+    return opened;
+  };
+  beforeAll(async () => {
+    opened = await source.open();
+  });
+  beforeEach(() => removeAllRows(current().handle.db));
+  afterAll(() => opened?.release());
+  suite({
+    kind: source.kind,
+    get db() {
+      return current().handle.db;
+    },
+    get handle() {
+      return current().handle;
+    },
+  });
+}
+
+async function openOnPostgres(): ReturnType<Source['open']> {
+  const cluster = await startTestPostgres();
+  const handle = await openDatabase({ url: await cluster.createDatabase() });
+  const release = async () => {
+    await handle.close();
+    await cluster.stop();
+  };
+  return { handle, release };
+}
+
+/** As after the first start: no rows but the first phase. */
+export async function removeAllRows(db: Database): Promise<void> {
+  const { rows } = await db.execute<{ names: string }>(sql`
+    select string_agg(format('%I.%I', schemaname, tablename), ', ') as names from pg_tables
+    where schemaname = 'longshore' and tablename <> 'schema_migrations'
+       or schemaname = 'public' and tablename = 'training_datasets'`);
+  await db.transaction(async (tx) => {
+    await tx.execute(sql.raw(`truncate ${rows[0]?.names} restart identity cascade`));
+    await tx.execute(sql`
+      with first as (
+        insert into longshore.phases (phase, actor, reason) values ('base_only', 'installation', 'first start')
+        returning id
+      )
+      insert into longshore.current_phase (phase_id) select id from first`);
+  });
+}

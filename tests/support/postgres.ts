@@ -1,0 +1,176 @@
+/**
+ * Throw-away PostgreSQL servers for tests: a real cluster in a temporary folder, reached on a loopback port, without
+ * fsync. A shell stands between this process and the server and waits on its standard input: when this process ends, in
+ * whatever way, the shell stops the server and removes the folder.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync } from 'node:fs';
+import { chown, mkdtemp, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { migrate } from '@/lib/db/migrator.ts';
+import { databaseOver } from '@/lib/db/session.ts';
+
+const run = promisify(execFile);
+
+export interface TestPostgres {
+  /** Address of the maintenance database; `url(name)` of another one. */
+  url(database?: string): string;
+  /** A new database, with Longshore's tables unless `empty`. Returns its address. */
+  createDatabase(options?: { empty?: boolean }): Promise<string>;
+  /** Stops the server the hard way and starts it again on the same data, as after a power cut of the server. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const KEEPER = `
+folder=$1; bin=$2; port=$3
+"$bin/postgres" -D "$folder/data" -h 127.0.0.1 -p "$port" -k "$folder" -c fsync=off -c full_page_writes=off \\
+  -c synchronous_commit=off -c shared_buffers=16MB -c max_connections=100 -c autovacuum=off >"$folder/log" 2>&1 &
+server=$!
+read -r order
+kill -QUIT $server; wait $server
+[ "$order" = keep ] || rm -rf "$folder"
+`;
+
+/** Starts a server. Call `stop` in afterAll; a forgotten one ends with the process. */
+export async function startTestPostgres(): Promise<TestPostgres> {
+  const folder = await mkdtemp(join(tmpdir(), 'longshore-pg-'));
+  const user = await unprivileged();
+  if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid);
+  const settings = ['-U', 'longshore', '-A', 'trust', '-N', '-E', 'UTF8', '--locale=C'];
+  await run(join(binaries(), 'initdb'), ['-D', join(folder, 'data'), ...settings], { ...user, cwd: folder });
+  const cluster = new Cluster(folder, await freePort());
+  await cluster.start();
+  return cluster;
+}
+
+class Cluster implements TestPostgres {
+  readonly #folder: string;
+  readonly #port: number;
+  #keeper: ChildProcess | undefined;
+  #databases = 0;
+  #template: Promise<void> | undefined;
+
+  constructor(folder: string, port: number) {
+    this.#folder = folder;
+    this.#port = port;
+  }
+
+  url(database = 'postgres'): string {
+    return `postgres://longshore@127.0.0.1:${this.#port}/${database}`;
+  }
+
+  async start(): Promise<void> {
+    this.#keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', this.#folder, binaries(), String(this.#port)], {
+      ...(await unprivileged()),
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
+    await this.#untilReady(this.#keeper);
+  }
+
+  async createDatabase(options: { empty?: boolean } = {}): Promise<string> {
+    this.#databases += 1;
+    const name = `test_${this.#databases}`;
+    if (options.empty) {
+      await this.#administer(`create database ${name}`);
+    } else {
+      this.#template ??= this.#makeTemplate();
+      await this.#template;
+      await this.#administer(`create database ${name} template longshore_template strategy file_copy`);
+    }
+    return this.url(name);
+  }
+
+  async restart(): Promise<void> {
+    await this.#end('keep\n');
+    await this.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('');
+  }
+
+  async #end(order: string): Promise<void> {
+    const keeper = this.#keeper;
+    if (!keeper?.stdin) return;
+    this.#keeper = undefined;
+    const exited = once(keeper, 'exit');
+    keeper.stdin.end(order);
+    await exited;
+  }
+
+  async #makeTemplate(): Promise<void> {
+    await this.#administer('create database longshore_template');
+    const pool = new pg.Pool({ connectionString: this.url('longshore_template'), max: 1 });
+    await migrate(databaseOver(pool));
+    await pool.end();
+  }
+
+  async #administer(statement: string): Promise<void> {
+    const client = new pg.Client({ connectionString: this.url() });
+    await client.connect();
+    await client.query(statement);
+    await client.end();
+  }
+
+  /** Polls the server itself: there is no other way to learn that it accepts connections. */
+  async #untilReady(keeper: ChildProcess): Promise<void> {
+    const giveUpAt = Date.now() + 30_000;
+    for (;;) {
+      try {
+        await this.#administer('select 1');
+        return;
+      } catch (error) {
+        if (keeper.exitCode !== null || Date.now() > giveUpAt) {
+          throw new Error(`PostgreSQL did not start:\n${await readFile(join(this.#folder, 'log'), 'utf8')}`, {
+            cause: error,
+          });
+        }
+        await new Promise((resolve) => setTimeout(resolve, 25));
+      }
+    }
+  }
+}
+
+/** PostgreSQL refuses to run as root: there it runs as user `postgres`, who comes with the package. */
+async function unprivileged(): Promise<{ uid?: number; gid?: number }> {
+  if (process.getuid?.() !== 0) return {};
+  const passwd = await readFile('/etc/passwd', 'utf8');
+  const fields = passwd
+    .split('\n')
+    .find((line) => line.startsWith('postgres:'))
+    ?.split(':');
+  if (!fields) throw new Error('Tests with PostgreSQL, run as root, need the user "postgres" of the Debian package');
+  return { uid: Number(fields[2]), gid: Number(fields[3]) };
+}
+
+let found: string | undefined;
+
+/** Debian keeps the server's binaries off the PATH, one folder a version; the newest is taken. */
+function binaries(): string {
+  found ??= candidates().find((folder) => existsSync(join(folder, 'initdb')));
+  if (found === undefined) throw new Error('Tests need a PostgreSQL server: apt-get install postgresql');
+  return found;
+}
+
+function candidates(): string[] {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  return [...versions.map((version) => join(debian, version, 'bin')), ...(process.env.PATH ?? '').split(':')];
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
