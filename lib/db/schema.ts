@@ -141,6 +141,7 @@ export const spools = longshore.table('spools', {
   sizeBytes: bytes('size_bytes').notNull(),
   objectSha256: text('object_sha256').notNull(),
   attempt: integer('attempt').notNull(),
+  leaseOwner: text('lease_owner'),
   leaseUntil: instant('lease_until').notNull(),
   createdAt: createdAt(),
 });
@@ -226,8 +227,11 @@ export const uploads = longshore.table('uploads', {
   name: text('name'),
   description: text('description'),
   format: text('format'),
+  metadata: jsonb('metadata').$type<JsonObject>(),
   datasetId: text('dataset_id'),
   problem: jsonb('problem').$type<JsonObject>(),
+  leaseOwner: text('lease_owner'),
+  leaseUntil: instant('lease_until'),
   createdAt: createdAt(),
   updatedAt: updatedAt(),
 });
@@ -237,10 +241,12 @@ export const idempotencyKeys = longshore.table(
   {
     userId: text('user_id').notNull(),
     key: text('key').notNull(),
-    requestSha256: text('request_sha256').notNull(),
+    requestSha256: text('request_sha256'),
     datasetId: text('dataset_id'),
     statusCode: integer('status_code'),
     response: jsonb('response').$type<JsonObject>(),
+    leaseOwner: text('lease_owner'),
+    leaseUntil: instant('lease_until'),
     createdAt: createdAt(),
   },
   (table) => [primaryKey({ columns: [table.userId, table.key] })],

@@ -54,7 +54,10 @@ export function objectMetadata(identity: ObjectIdentity, keys: IntegrityKeys): R
 }
 
 /** The identity an object claims, if we signed it. Undefined for every other object. */
-export function identityOf(metadata: Readonly<Record<string, string>>, keys: IntegrityKeys): ObjectIdentity | undefined {
+export function identityOf(
+  metadata: Readonly<Record<string, string>>,
+  keys: IntegrityKeys,
+): ObjectIdentity | undefined {
   const read = (field: keyof ObjectIdentity) => metadata[NAMES[field]] ?? '';
   const identity: ObjectIdentity = {
     installationId: read('installationId'),

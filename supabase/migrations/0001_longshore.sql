@@ -142,6 +142,8 @@ create table longshore.spools (
   size_bytes bigint not null,
   object_sha256 text not null,
   attempt integer not null,
+  -- The process that works on it; null when nobody does. It is dead as soon as its lock in the spool directory is free.
+  lease_owner text,
   lease_until timestamptz(3) not null,
   created_at timestamptz(3) not null default now()
 );
@@ -240,8 +242,13 @@ create table longshore.uploads (
   name text,
   description text,
   format text,
+  -- What the client said at creation, given back to HEAD.
+  metadata jsonb,
+  -- Set by the transaction that makes the dataset's row: from then on the dataset's own janitor finishes the work.
   dataset_id text,
   problem jsonb,
+  lease_owner text,
+  lease_until timestamptz(3),
   created_at timestamptz(3) not null default now(),
   updated_at timestamptz(3) not null default now()
 );
@@ -251,10 +258,14 @@ create index uploads_unsettled on longshore.uploads (updated_at) where status in
 create table longshore.idempotency_keys (
   user_id text not null,
   key text not null,
-  request_sha256 text not null,
+  -- Hash of parameters and body; null until the body has been read.
+  request_sha256 text,
   dataset_id text,
   status_code integer,
   response jsonb,
+  -- While there is no dataset yet: the process that reads the request. A dead one's key is free again.
+  lease_owner text,
+  lease_until timestamptz(3),
   created_at timestamptz(3) not null default now(),
   primary key (user_id, key)
 );
