@@ -34,7 +34,10 @@ async function list(context: CliContext, flags: ListFlags): Promise<void> {
 }
 
 function printDatasets({ terminal }: CliContext, datasets: readonly DatasetView[]): void {
-  if (datasets.length === 0) return printLine(terminal, 'No datasets yet. Add one with: longshore upload FILE');
+  if (datasets.length === 0) {
+    printLine(terminal, 'No datasets yet. Add one with: longshore upload FILE');
+    return;
+  }
   const rows = datasets.map((dataset) => [
     dataset.id,
     dataset.name,
