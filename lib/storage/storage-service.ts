@@ -1,16 +1,10 @@
 import type { Readable } from 'node:stream';
+import type { ReplayableBody } from '@/lib/streams/replayable-body.ts';
+
+export type { ReplayableBody } from '@/lib/streams/replayable-body.ts';
 
 /** The contract every store and every layer keeps. The conformance suite in tests/conformance is its definition in code. */
 export type StorageProvider = 's3' | 'supabase' | 'filesystem';
-
-/** Bytes that can be read again from any offset, so that a retry or a resume never replays a consumed stream. */
-export interface ReplayableBody {
-  readonly sizeBytes: number;
-  /** Hex SHA-256 of all bytes, when known beforehand. */
-  readonly sha256?: string;
-  /** A fresh reader of bytes [start, end). Each call is independent. The caller destroys what it does not finish. */
-  open(range?: { start: number; end: number }): Readable;
-}
 
 /** Half-open byte range [start, end). `end` may lie past the object's end; `start` may not. */
 export interface ByteRange {
