@@ -1,0 +1,154 @@
+import { randomBytes } from 'node:crypto';
+import type { ZodType, z } from 'zod';
+import type { Application } from '@/lib/composition.ts';
+import { LongshoreError, messageOf } from '@/lib/errors.ts';
+import { readJson } from '@/lib/http/body.ts';
+import { requireOwnOrigin } from '@/lib/http/origin.ts';
+import type { JobClaim, Principal } from '@/lib/http/principal.ts';
+import { isInternal, problemResponse, statusOf } from '@/lib/http/problem.ts';
+import { currentApplication } from '@/lib/http/request-scope.ts';
+import { workContext, withWorkContext } from '@/lib/observability/request-context.ts';
+
+/** none: anybody. user: a signed-in user. admin: an admin. job: the token of the training job named by `[id]`. */
+export type Auth = 'none' | 'user' | 'admin' | 'job';
+
+/** The handler signature of Next.js route files; a catch-all parameter is an array of segments. */
+export type RouteHandler = (request: Request, context: RouteContext) => Promise<Response>;
+export interface RouteContext {
+  params: Promise<Record<string, string | string[]>>;
+}
+
+export interface EndpointOptions<A extends Auth, Q extends ZodType, B extends ZodType> {
+  auth: A;
+  /** One sentence, for /openapi.json. */
+  summary: string;
+  /** Checks and converts the query string. Unknown parameters are ignored. */
+  query?: Q;
+  /** Checks a JSON body. Leave it out for requests without a body and for streamed ones. */
+  body?: B;
+  maxBodyBytes?: number;
+  /** For /openapi.json: what a success looks like, and the media types of a streamed request body. */
+  answer?: ZodType;
+  answerStatus?: number;
+  accepts?: readonly string[];
+}
+
+/** What a handler gets. `params` holds decoded path segments; a catch-all is joined by `/`. */
+export interface Call<Q = unknown, B = unknown> {
+  request: Request;
+  url: URL;
+  params: Readonly<Record<string, string>>;
+  query: Q;
+  body: B;
+  app: Application;
+  requestId: string;
+  /** Aborts when the client goes away. */
+  signal: AbortSignal;
+}
+
+interface IdentityOf {
+  none: unknown;
+  user: { user: Principal };
+  admin: { user: Principal };
+  job: { job: JobClaim };
+}
+
+export type Handler<A extends Auth, Q, B> = (call: Call<Q, B> & IdentityOf[A]) => Promise<Response> | Response;
+
+/** A route handler that still knows what it was made from: /openapi.json is written from these. */
+export type DescribedHandler = RouteHandler & { readonly endpoint: EndpointOptions<Auth, ZodType, ZodType> };
+
+/**
+ * Makes a route handler: request id, sign-in, own origin for changes signed in by cookie, parsed query and body, and
+ * every error as a problem document.
+ */
+export function endpoint<A extends Auth, Q extends ZodType = ZodType<unknown>, B extends ZodType = ZodType<unknown>>(
+  options: EndpointOptions<A, Q, B>,
+  handler: Handler<A, z.infer<Q>, z.infer<B>>,
+): DescribedHandler {
+  const handle = (request: Request, context: RouteContext): Promise<Response> => {
+    const requestId = workContext()?.requestId ?? requestIdOf(request);
+    return withWorkContext({ requestId }, () => answer(options, handler, { request, context, requestId }));
+  };
+  return Object.assign(handle, { endpoint: options as EndpointOptions<Auth, ZodType, ZodType> });
+}
+
+interface Arrival {
+  request: Request;
+  context: RouteContext;
+  requestId: string;
+}
+
+async function answer<A extends Auth, Q extends ZodType, B extends ZodType>(
+  options: EndpointOptions<A, Q, B>,
+  handler: Handler<A, z.infer<Q>, z.infer<B>>,
+  arrival: Arrival,
+): Promise<Response> {
+  const { request, requestId } = arrival;
+  try {
+    const app = await currentApplication();
+    const identity = await identify(options.auth, request, app, arrival.context);
+    const call = { ...(await parse(options, arrival)), app, ...identity };
+    // The identity matches options.auth, which TypeScript cannot follow through the table.
+    const response = await handler(call as Call<z.infer<Q>, z.infer<B>> & IdentityOf[A]);
+    response.headers.set('X-Request-Id', requestId);
+    return response;
+  } catch (error) {
+    await logFailure(error);
+    return problemResponse(error, requestId);
+  }
+}
+
+async function parse<Q extends ZodType, B extends ZodType>(
+  options: EndpointOptions<Auth, Q, B>,
+  { request, context, requestId }: Arrival,
+): Promise<Omit<Call<z.infer<Q>, z.infer<B>>, 'app'>> {
+  const url = new URL(request.url);
+  const query = options.query?.parse(Object.fromEntries(url.searchParams)) as z.infer<Q>;
+  const body = options.body?.parse(await readJson(request, options.maxBodyBytes)) as z.infer<B>;
+  return { request, url, params: joinParams(await context.params), query, body, requestId, signal: request.signal };
+}
+
+async function identify(
+  auth: Auth,
+  request: Request,
+  app: Application,
+  context: RouteContext,
+): Promise<{ user?: Principal; job?: JobClaim }> {
+  if (auth === 'none') return {};
+  if (auth === 'job') return { job: await identifyJob(request, app, context) };
+  const user = await app.authenticator.user(request);
+  if (user.via === 'session') requireOwnOrigin(request, app.config.publicUrl?.origin);
+  const work = workContext();
+  if (work !== undefined) work.userId = user.userId;
+  if (auth === 'admin' && user.role !== 'admin') {
+    throw new LongshoreError('admin_required', 'Only an admin may do this.', { hint: 'Ask an admin of Longshore.' });
+  }
+  return { user };
+}
+
+async function identifyJob(request: Request, app: Application, context: RouteContext): Promise<JobClaim> {
+  const job = await app.authenticator.job(request);
+  const { id } = await context.params;
+  if (job.jobId !== id) throw new LongshoreError('forbidden', 'This token belongs to another job.');
+  return job;
+}
+
+function joinParams(params: Record<string, string | string[]>): Record<string, string> {
+  const joined = Object.entries(params).map(([name, value]) => [name, Array.isArray(value) ? value.join('/') : value]);
+  return Object.fromEntries(joined);
+}
+
+/** Takes over a client's or proxy's own id where it is harmless in logs and headers. */
+export function requestIdOf(request: Request): string {
+  const given = request.headers.get('x-request-id');
+  return given !== null && /^[A-Za-z0-9._-]{8,64}$/.test(given) ? given : randomBytes(12).toString('base64url');
+}
+
+async function logFailure(error: unknown): Promise<void> {
+  const app = await currentApplication().catch(() => undefined);
+  if (app === undefined) return;
+  const fields = { err: error, status: statusOf(error) };
+  if (isInternal(error)) app.log.error(fields, `request failed: ${messageOf(error)}`);
+  else app.log.debug(fields, 'request refused');
+}
