@@ -11,7 +11,7 @@ import { sourceFiles } from './source-files.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** A file is an entry point by its name, so that adding a worker or a route needs no list. */
-const ENTRY = /^(cli\/main|server\/main|app\/api\/.*\/?route|(lib|server)\/.*\.(worker|process))\.ts$/;
+const ENTRY = /^(cli\/main|server\/main|app\/(api|\(root\))\/.*\/?route|(lib|server)\/.*\.(worker|process))\.ts$/;
 
 async function buildServer(): Promise<void> {
   await rm(`${root}/dist`, { recursive: true, force: true });

@@ -84,6 +84,10 @@ export const AREAS: Record<string, AreaRule> = {
     may: ['lib/http', 'lib/errors', 'lib/composition', 'lib/ingest/types'],
     reason: 'a route parses, calls one use case and answers; it holds no logic',
   },
+  'app/(root)': {
+    may: ['lib/http', 'lib/errors', 'lib/composition'],
+    reason: 'routes outside /api follow the same rule',
+  },
   'app/web': {
     may: ['lib/ingest/core', 'lib/ingest/types'],
     reason: 'the page speaks HTTP only, and runs the pure ingest core',

@@ -13,6 +13,8 @@ export interface Config {
   port: number;
   /** The address under which people reach this installation; undefined: as they called it. */
   publicUrl: URL | undefined;
+  /** A proxy of ours stands in front: the last X-Forwarded-For entry is the client. */
+  trustProxy: boolean;
   dataDir: string;
   spoolDir: string;
   database: DatabaseConfig;
@@ -108,7 +110,11 @@ function readValues(env: Environment): { values: Partial<Values>; faults: Config
 /** Settings that are right alone and wrong together. A variable that is set but unreadable counts as set. */
 function contradictions(values: Partial<Values>, env: Environment): ConfigFault[] {
   const given = (name: VariableName) => (env[name]?.trim() ?? '') !== '';
-  const needs = (name: VariableName, problem: string) => ({ variable: name, problem, example: VARIABLES[name].example });
+  const needs = (name: VariableName, problem: string) => ({
+    variable: name,
+    problem,
+    example: VARIABLES[name].example,
+  });
   const supabaseUrl = given('SUPABASE_URL') || given('NEXT_PUBLIC_SUPABASE_URL');
   const faults: (ConfigFault | false)[] = [
     given('DATABASE_URL') &&
@@ -137,6 +143,7 @@ function assemble(values: Partial<Values>): Config {
     host: values.HOST ?? '127.0.0.1',
     port: values.PORT ?? 3000,
     publicUrl: values.PUBLIC_URL,
+    trustProxy: values.TRUST_PROXY ?? false,
     dataDir,
     spoolDir: values.SPOOL_DIR === undefined ? join(dataDir, 'spool') : resolve(values.SPOOL_DIR),
     database: databaseOf(values),

@@ -1,8 +1,9 @@
 import { createHash, hkdfSync, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readFile, stat, unlink } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '@/lib/config/config.ts';
 import { ConfigError } from '@/lib/config/config-error.ts';
+import { createDurably } from '@/lib/config/durable-file.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 
 /** What each derived key is for. Adding a purpose never changes the other keys. */
@@ -88,36 +89,4 @@ async function refuseReadableByOthers(path: string): Promise<void> {
   throw new ConfigError([
     { variable: path, problem: 'can be read by other users of this machine', example: `chmod 600 ${path}` },
   ]);
-}
-
-/**
- * Writes a file that is either absent or whole and on disk, readable by its owner only. Where the name is taken the
- * other file stays.
- */
-export async function createDurably(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
-  const file = await open(temporary, 'wx', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
-    await link(temporary, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    await unlink(temporary);
-  }
-  await syncFolder(dirname(path));
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -103,6 +103,7 @@ export const VARIABLES = {
   INGEST_CONCURRENCY: variable(whole(1, 64), 'INGEST_CONCURRENCY=4'),
   INGEST_THREADS: variable(whole(1, 64), 'INGEST_THREADS=2'),
   DISK_RESERVE_BYTES: variable(bytes(0), 'DISK_RESERVE_BYTES=1GiB'),
+  TRUST_PROXY: variable(flag, 'TRUST_PROXY=false'),
   UPLOAD_IDLE_TIMEOUT: variable(duration(100), 'UPLOAD_IDLE_TIMEOUT=60s'),
   SHUTDOWN_TIMEOUT: variable(duration(0), 'SHUTDOWN_TIMEOUT=30s'),
   MAX_CONNECTIONS: variable(whole(8, 100_000), 'MAX_CONNECTIONS=2000'),

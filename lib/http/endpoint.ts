@@ -7,7 +7,7 @@ import { requireOwnOrigin } from '@/lib/http/origin.ts';
 import type { JobClaim, Principal } from '@/lib/http/principal.ts';
 import { isInternal, problemResponse, statusOf } from '@/lib/http/problem.ts';
 import { currentApplication } from '@/lib/http/request-scope.ts';
-import { workContext, withWorkContext } from '@/lib/observability/request-context.ts';
+import { withWorkContext, workContext } from '@/lib/observability/request-context.ts';
 
 /** none: anybody. user: a signed-in user. admin: an admin. job: the token of the training job named by `[id]`. */
 export type Auth = 'none' | 'user' | 'admin' | 'job';

@@ -9,6 +9,16 @@ export interface RequestScope {
   incoming?: IncomingMessage;
 }
 
+/** Whose failed sign-ins are counted together; `unknown` where no connection is known. */
+export function peerAddress(): string {
+  const scope = scopes.getStore();
+  const socketAddress = scope?.incoming?.socket.remoteAddress ?? 'unknown';
+  if (scope?.application.config.trustProxy !== true) return socketAddress;
+  const forwarded = scope.incoming?.headers['x-forwarded-for'];
+  const last = (Array.isArray(forwarded) ? forwarded.join(',') : forwarded)?.split(',').at(-1)?.trim();
+  return last === undefined || last === '' ? socketAddress : last.slice(0, 64);
+}
+
 const scopes = new AsyncLocalStorage<RequestScope>();
 
 /**

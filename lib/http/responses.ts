@@ -10,6 +10,13 @@ export function json(value: unknown, init: { status?: number; headers?: Record<s
   });
 }
 
+export function text(value: string, init: { status?: number; headers?: Record<string, string> } = {}): Response {
+  return new Response(value, {
+    status: init.status ?? 200,
+    headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store', ...init.headers },
+  });
+}
+
 export function noContent(headers: Record<string, string> = {}): Response {
   return new Response(null, { status: 204, headers: { 'Cache-Control': 'no-store', ...headers } });
 }

@@ -43,6 +43,7 @@ export const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   shutting_down: 503,
   not_ready: 503,
   database_unavailable: 503,
+  sign_in_unavailable: 503,
   disk_full: 507,
 };
 

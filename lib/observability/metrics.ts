@@ -65,7 +65,12 @@ export class Metrics {
     return `${lines.join('\n')}\n`;
   }
 
-  #declare<F extends Counter | Gauge>(name: string, type: 'counter' | 'gauge', help: string, make: (s: Series) => F): F {
+  #declare<F extends Counter | Gauge>(
+    name: string,
+    type: 'counter' | 'gauge',
+    help: string,
+    make: (s: Series) => F,
+  ): F {
     const known = this.#metrics.get(name);
     if (known?.face !== undefined) return known.face as F;
     const values = new Series();

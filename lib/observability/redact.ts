@@ -6,7 +6,8 @@ const SECRET_NAME =
   /authorization|cookie|password|passwd|secret|token|credential|signature|private_?key|api_?key|access_?key|session|encryption_?key|database_?url|^(key|jwt)$/i;
 
 /** Names that match SECRET_NAME and are harmless. */
-const HARMLESS_NAME = /(_|^)(key_?id|object_?key|dedupe_?key|secret_?id|last_four|token_?count)$|^(objectKey|keyId|secretId)$/i;
+const HARMLESS_NAME =
+  /(_|^)(key_?id|object_?key|dedupe_?key|secret_?id|last_four|token_?count)$|^(objectKey|keyId|secretId)$/i;
 
 export const REDACTED = '[redacted]';
 

@@ -1,0 +1,55 @@
+import { and, desc, eq, lt } from 'drizzle-orm';
+import type { Database, Executor } from '@/lib/db/database.ts';
+import { auditLog } from '@/lib/db/schema.ts';
+import { workContext } from '@/lib/observability/request-context.ts';
+
+export interface AuditEntry {
+  /** Whose things were touched; undefined: the installation's. */
+  userId?: string;
+  /** Who did it: a user id, or `system`. */
+  actor: string;
+  /** `area.verb`: `key.created`, `dataset.deleted`, `phase.changed`. */
+  action: string;
+  /** The id of what was touched. */
+  subject?: string;
+  /** Never a secret, a signed URL or record content. */
+  details?: Record<string, unknown>;
+}
+
+export interface AuditRecord {
+  id: number;
+  at: Date;
+  userId: string | null;
+  actor: string;
+  action: string;
+  subject: string | null;
+  requestId: string | null;
+  details: Record<string, unknown> | null;
+}
+
+/**
+ * Who did what to whom. Written with the executor of the change it tells of, so that both are kept or neither is.
+ */
+export class AuditLog {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  async write(entry: AuditEntry, executor: Executor = this.#db): Promise<void> {
+    const requestId = workContext()?.requestId;
+    await executor.insert(auditLog).values({ ...entry, requestId });
+  }
+
+  /**
+   * Newest first, `limit` entries with an id below `before`.
+   * @param userId only what was done to this user's things; undefined: everything
+   */
+  async list(options: { userId?: string; before?: number; limit: number }): Promise<AuditRecord[]> {
+    const { userId, before, limit } = options;
+    const own = userId === undefined ? undefined : eq(auditLog.userId, userId);
+    const older = before === undefined ? undefined : lt(auditLog.id, before);
+    return this.#db.select().from(auditLog).where(and(own, older)).orderBy(desc(auditLog.id)).limit(limit);
+  }
+}
