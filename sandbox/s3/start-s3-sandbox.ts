@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FaultInjector } from '@/sandbox/faults.ts';
+import { LoopbackServer } from '@/sandbox/loopback-server.ts';
+import { RequestLog } from '@/sandbox/request-log.ts';
+import { Throttle } from '@/sandbox/throttle.ts';
+import { ALL_BLOCKED } from './bucket-handlers.ts';
+import { DEFAULT_ACCOUNT, Identities, type SandboxRole, type SandboxUser } from './identities.ts';
+import { S3App } from './s3-app.ts';
+import type { S3Limits } from './s3-call.ts';
+import { S3Objects } from './s3-objects.ts';
+import { S3Store } from './s3-store.ts';
+
+export interface S3SandboxOptions {
+  /** Kept on close, and found again when opened again. Default: a temporary directory, removed on close. */
+  dir?: string;
+  port?: number;
+  /** Of the endpoint and of the default bucket. Default us-east-1. */
+  region?: string;
+  /** Created at start when absent. Default `sandbox-bucket`. */
+  bucket?: string;
+  /** The first user, who may do everything. Default: fixed id, random secret. */
+  accessKeyId?: string;
+  secretAccessKey?: string;
+  users?: SandboxUser[];
+  roles?: SandboxRole[];
+  limits?: Partial<S3Limits>;
+  /** Milliseconds since the epoch: shift it to test skew and expiry. */
+  now?: () => number;
+  faultSeed?: number;
+}
+
+export interface S3Sandbox {
+  readonly url: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly faults: FaultInjector;
+  readonly throttle: Throttle;
+  readonly log: RequestLog;
+  readonly objects: S3Objects;
+  readonly identities: Identities;
+  createBucket(name: string, options?: { region?: string; versioning?: boolean; accountId?: string }): Promise<void>;
+  /** Refuses connections until `start`, which listens on the same port again. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const DEFAULT_LIMITS: S3Limits = { minPartBytes: 5 * 1024 ** 2, maxPutBytes: 5 * 1024 ** 3 };
+
+/** An S3 and STS server on loopback. Every request is held to its signature, checksums and permissions. */
+export async function startS3Sandbox(options: S3SandboxOptions = {}): Promise<S3Sandbox> {
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 's3-sandbox-')));
+  const store = new S3Store(dir);
+  await store.open();
+  const owner = ownerOf(options);
+  const identities = new Identities([owner, ...(options.users ?? [])], options.roles ?? []);
+  const [region, bucket] = [options.region ?? 'us-east-1', options.bucket ?? 'sandbox-bucket'];
+  const objects = new S3Objects(store, bucket);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const app = new S3App({ store, identities, now: options.now ?? Date.now, region, limits }, (r) => objects.admin(r));
+  const parts = {
+    faults: new FaultInjector({ seed: options.faultSeed }),
+    throttle: new Throttle(),
+    log: new RequestLog(),
+  };
+  const server = new LoopbackServer({ ...parts, app, port: options.port });
+  const createBucket = bucketCreator(store, region);
+  if (store.get(bucket) === undefined) await createBucket(bucket);
+  await server.start();
+  return {
+    ...parts,
+    url: server.url,
+    region,
+    bucket,
+    accessKeyId: owner.accessKeyId,
+    secretAccessKey: owner.secretAccessKey,
+    objects,
+    identities,
+    createBucket,
+    stop: () => server.stop(),
+    start: () => server.start(),
+    close: async () => {
+      await server.stop();
+      if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function ownerOf(options: S3SandboxOptions): SandboxUser {
+  return {
+    name: 'owner',
+    accessKeyId: options.accessKeyId ?? 'AKIALONGSHORESANDBOX',
+    secretAccessKey: options.secretAccessKey ?? randomBytes(30).toString('base64'),
+  };
+}
+
+function bucketCreator(store: S3Store, defaultRegion: string): S3Sandbox['createBucket'] {
+  return async (name, options = {}) => {
+    await store.create({
+      name,
+      region: options.region ?? defaultRegion,
+      ownerAccountId: options.accountId ?? DEFAULT_ACCOUNT,
+      createdAt: Date.now(),
+      versioning: options.versioning === true ? 'Enabled' : undefined,
+      publicAccessBlock: ALL_BLOCKED,
+      policy: undefined,
+    });
+  };
+}
