@@ -1,5 +1,5 @@
 import { DrizzleQueryError } from 'drizzle-orm';
-import { messageOf } from '@/lib/errors.ts';
+import { LongshoreError, messageOf } from '@/lib/errors.ts';
 
 /** SQLSTATE codes that callers act on. */
 export const SQLSTATE = {
@@ -13,22 +13,21 @@ export const SQLSTATE = {
 } as const;
 
 /**
- * A statement that the database refused, or that was lost with its connection.
+ * A statement that the database refused.
  *
  * Carries the statement's text and never its values: rows hold hashes, ciphertexts and users' words.
  */
 export class QueryError extends Error {
-  /** SQLSTATE; undefined when the connection failed, and then nobody knows whether the statement took effect. */
-  readonly sqlState: string | undefined;
+  readonly sqlState: string;
   readonly constraint: string | undefined;
   readonly table: string | undefined;
   readonly statement: string;
 
-  constructor(statement: string, cause: unknown) {
+  constructor(statement: string, sqlState: string, cause: unknown) {
     super(messageOf(cause));
     this.name = 'QueryError';
     this.statement = statement;
-    this.sqlState = sqlStateOf(cause);
+    this.sqlState = sqlState;
     this.constraint = textField(cause, 'constraint');
     this.table = textField(cause, 'table');
   }
@@ -40,9 +39,24 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   return constraint === undefined || error.constraint === constraint;
 }
 
-/** Turns drizzle's error, whose message spells out every bound value, into a QueryError. Others pass unchanged. */
+/** Connection lost, out of resources (a full disk among them), server going down or coming up. */
+const UNAVAILABLE = /^(08|53|57P)/;
+
+/** Turns drizzle's error, whose message spells out every bound value, into one without. Others pass unchanged. */
 export function withoutValues(error: unknown): unknown {
-  return error instanceof DrizzleQueryError ? new QueryError(error.query, error.cause) : error;
+  if (!(error instanceof DrizzleQueryError)) return error;
+  const sqlState = sqlStateOf(error.cause);
+  if (sqlState === undefined || UNAVAILABLE.test(sqlState)) return unavailable(error.cause);
+  return new QueryError(error.query, sqlState, error.cause);
+}
+
+/** The database did not answer. Nobody knows whether the statement took effect. */
+export function unavailable(cause: unknown): LongshoreError {
+  return new LongshoreError('database_unavailable', `The database did not answer: ${messageOf(cause)}`, {
+    hint: 'Try again shortly. If it lasts, the log of the database says more.',
+    details: { sql_state: sqlStateOf(cause) ?? null },
+    cause,
+  });
 }
 
 /** SQLSTATE of what `pg` threw. No SQLSTATE starts with E, all codes of sockets do (`EPIPE`). */

@@ -10,7 +10,7 @@ import { type NodePgClient, NodePgDatabase, NodePgSession, NodePgTransaction } f
 import { PgDialect, type PgTransactionConfig } from 'drizzle-orm/pg-core';
 import type pg from 'pg';
 import { LongshoreError } from '@/lib/errors.ts';
-import { withoutValues } from './query-error.ts';
+import { unavailable, withoutValues } from './query-error.ts';
 import * as schema from './schema.ts';
 
 type Schema = typeof schema;
@@ -24,12 +24,15 @@ export type Transaction = NodePgTransaction<Schema, Tables>;
 /** For functions that run alone or as part of a caller's transaction. */
 export type Executor = Database | Transaction;
 
-/** A drizzle database over the pool: connections are always handed back, errors carry no values, nesting is refused. */
-export function databaseOver(pool: pg.Pool): Database {
+/**
+ * A drizzle database over the pool: connections are always handed back, errors carry no values, nesting is refused.
+ * `ready` is awaited before a connection is asked for.
+ */
+export function databaseOver(pool: pg.Pool, ready: () => Promise<void> = async () => undefined): Database {
   const config = extractTablesRelationalConfig<Tables>(schema, createTableRelationsHelpers);
   const relational = { fullSchema: schema, schema: config.tables, tableNamesMap: config.tableNamesMap };
   const dialect = new PgDialect();
-  return new NodePgDatabase<Schema>(dialect, new PoolSession(pool, dialect, relational), relational);
+  return new NodePgDatabase<Schema>(dialect, new PoolSession(pool, ready, dialect, relational), relational);
 }
 
 /** A session whose errors are QueryErrors. */
@@ -38,7 +41,7 @@ class SafeSession extends NodePgSession<Schema, Tables> {
     const prepared = super.prepareQuery(...query);
     const execute = prepared.execute.bind(prepared);
     prepared.execute = async (values) => {
-      this.beforeExecute();
+      await this.beforeExecute();
       try {
         return await execute(values);
       } catch (error) {
@@ -48,7 +51,7 @@ class SafeSession extends NodePgSession<Schema, Tables> {
     return prepared;
   };
 
-  protected beforeExecute(): void {}
+  protected async beforeExecute(): Promise<void> {}
 }
 
 interface OpenTransaction {
@@ -60,12 +63,14 @@ const around = new AsyncLocalStorage<OpenTransaction>();
 
 class PoolSession extends SafeSession {
   readonly #pool: pg.Pool;
+  readonly #ready: () => Promise<void>;
   readonly #dialect: PgDialect;
   readonly #relational: Relational;
 
-  constructor(pool: pg.Pool, dialect: PgDialect, relational: Relational) {
+  constructor(pool: pg.Pool, ready: () => Promise<void>, dialect: PgDialect, relational: Relational) {
     super(pool, dialect, relational);
     this.#pool = pool;
+    this.#ready = ready;
     this.#dialect = dialect;
     this.#relational = relational;
   }
@@ -74,14 +79,15 @@ class PoolSession extends SafeSession {
    * Using the pool while this very call chain holds a transaction would wait for a second connection while keeping the
    * first: on the embedded database at once, on any pool under load, for ever.
    */
-  protected override beforeExecute(): void {
+  protected override async beforeExecute(): Promise<void> {
     const outer = around.getStore();
     if (outer?.open && outer.pool === this.#pool) throw nestedUse();
+    await this.#ready();
   }
 
   override async transaction<T>(work: (tx: Transaction) => Promise<T>, config?: PgTransactionConfig): Promise<T> {
-    this.beforeExecute();
-    const client = await this.#pool.connect();
+    await this.beforeExecute();
+    const client = await this.#connect();
     const state: OpenTransaction = { pool: this.#pool, open: true };
     try {
       return await around.run(state, () => this.#runOn(client, work, config));
@@ -89,6 +95,14 @@ class PoolSession extends SafeSession {
       state.open = false;
       // A connection that is not back in the idle state (rollback failed, socket lost) must not serve anybody else.
       client.release(client.getTransactionStatus() !== 'I');
+    }
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw unavailable(error);
     }
   }
 

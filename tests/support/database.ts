@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest';
 import { type Database, type DatabaseHandle, type DatabaseKind, openDatabase } from '@/lib/db/database.ts';
@@ -15,7 +18,10 @@ interface Source {
   open(): Promise<{ handle: DatabaseHandle; release(): Promise<void> }>;
 }
 
-const SOURCES: readonly Source[] = [{ kind: 'postgres', open: openOnPostgres }];
+const SOURCES: readonly Source[] = [
+  { kind: 'postgres', open: openOnPostgres },
+  { kind: 'embedded', open: openEmbedded },
+];
 
 /** Runs the suite on every kind of database there is: the same SQL must work on all. Every test starts without rows. */
 export function describeDatabase(name: string, suite: (database: TestDatabase) => void): void {
@@ -50,6 +56,16 @@ async function openOnPostgres(): ReturnType<Source['open']> {
   const release = async () => {
     await handle.close();
     await cluster.stop();
+  };
+  return { handle, release };
+}
+
+async function openEmbedded(): ReturnType<Source['open']> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'longshore-db-'));
+  const handle = await openDatabase({ dataDir });
+  const release = async () => {
+    await handle.close();
+    await rm(dataDir, { recursive: true });
   };
   return { handle, release };
 }
