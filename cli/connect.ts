@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ClientConfig, privateServerEnvironment } from '@/lib/config/client-config.ts';
+import { runningServerUrl } from '@/lib/db/database.ts';
+import { LongshoreError } from '@/lib/errors.ts';
+import { startServer } from '../server/serve.ts';
+import { stopServer } from '../server/stop.ts';
+import { ApiClient } from './api-client.ts';
+
+export interface Connection {
+  client: ApiClient;
+  close(): Promise<void>;
+}
+
+/**
+ * Finds the server to speak to: the one that is named, else the one that runs on the data directory, else one of our own
+ * that lives as long as the command. Every command therefore goes the same way, with or without a running server.
+ */
+export async function connect(config: ClientConfig): Promise<Connection> {
+  const running = config.url ?? (await runningServerUrl(config.dataDir));
+  if (running !== undefined) return { client: new ApiClient(running, await apiKey(config)), close: async () => {} };
+  const own = await startServer(privateServerEnvironment());
+  const close = () => stopServer(own);
+  try {
+    return { client: new ApiClient(own.url, await apiKey(config)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function apiKey(config: ClientConfig): Promise<string> {
+  if (config.apiKey !== undefined) return config.apiKey;
+  // The admin key opens the installation in this data directory and no other server.
+  const kept = config.url === undefined ? await keptKey(config.dataDir) : undefined;
+  if (kept !== undefined) return kept;
+  throw new LongshoreError('api_key_missing', 'No API key to sign in with.', {
+    hint: 'Set LONGSHORE_API_KEY, or run where DATA_DIR holds the admin-key file of a local installation.',
+  });
+}
+
+async function keptKey(dataDir: string): Promise<string | undefined> {
+  try {
+    return (await readFile(join(dataDir, 'admin-key'), 'utf8')).trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

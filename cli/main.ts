@@ -1,0 +1,53 @@
+import { CommanderError } from 'commander';
+import { readClientConfig } from '@/lib/config/client-config.ts';
+import { type Connection, connect } from './connect.ts';
+import type { CliContext } from './context.ts';
+import { EXIT } from './exit-codes.ts';
+import type { Terminal } from './output/terminal.ts';
+import { createProgram } from './program.ts';
+import { reportError } from './report-error.ts';
+
+const config = readClientConfig();
+const { stdout, stderr } = process;
+const terminal: Terminal = {
+  stdout,
+  stderr,
+  json: process.argv.includes('--json'),
+  color: stdout.isTTY === true && !config.noColor,
+};
+
+const stopping = new AbortController();
+let connection: Promise<Connection> | undefined;
+const context: CliContext = {
+  terminal,
+  signal: stopping.signal,
+  client: async () => {
+    connection ??= connect(config);
+    return (await connection).client;
+  },
+};
+
+/** The server has its own way to stop; every other command aborts what it does, and a second Ctrl-C ends at once. */
+function listenForInterrupt(): void {
+  if (process.argv.includes('serve')) return;
+  process.once('SIGINT', () => {
+    process.once('SIGINT', () => process.exit(EXIT.interrupted));
+    stopping.abort();
+  });
+}
+
+function exitCodeOf(error: unknown): number {
+  if (stopping.signal.aborted) return EXIT.interrupted;
+  // Commander has already written its message.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  return reportError(terminal, error);
+}
+
+listenForInterrupt();
+try {
+  await createProgram(context).parseAsync();
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+} finally {
+  await (await connection?.catch(() => undefined))?.close();
+}

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { projectRoot } from '@/lib/config/entry-points.ts';
+import { addKeys, addUsers } from './commands/accounts.ts';
+import { addGet, addUrl } from './commands/get.ts';
+import { addList } from './commands/list.ts';
+import { addRemove } from './commands/remove.ts';
+import { addServe } from './commands/serve.ts';
+import { addUpload } from './commands/upload.ts';
+import { addVerify } from './commands/verify.ts';
+import type { CliContext } from './context.ts';
+import { EXIT_HELP } from './exit-codes.ts';
+
+const OVERVIEW = `
+Finds the server by LONGSHORE_URL and LONGSHORE_API_KEY; else the one that runs on DATA_DIR; else starts its own for as
+long as the command takes. Results go to stdout, everything else to stderr.
+${EXIT_HELP}`;
+
+/** The whole command line. Parsing it runs at most one action. */
+export function createProgram(context: CliContext): Command {
+  const program = new Command('longshore')
+    .description('the dataset storage plane of a fine-tuning platform')
+    .version(version(), '-V, --version')
+    .option('--json', 'machine-readable results on stdout')
+    .addHelpText('after', OVERVIEW)
+    .showHelpAfterError('(longshore --help shows how)')
+    .exitOverride();
+  addServe(program);
+  for (const add of [addUpload, addList, addGet, addUrl, addRemove, addVerify, addUsers, addKeys])
+    add(program, context);
+  acceptJsonEverywhere(program);
+  return program;
+}
+
+/** `longshore ls --json` and `longshore --json ls` mean the same. */
+function acceptJsonEverywhere(command: Command): void {
+  for (const child of command.commands) {
+    child.option('--json', 'machine-readable results on stdout').exitOverride();
+    acceptJsonEverywhere(child);
+  }
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(join(projectRoot(), 'package.json'), 'utf8')).version;
+}
