@@ -23,11 +23,14 @@ export interface Problem {
 /** A refusal of the server, told to the person as it came. */
 export class ApiError extends Error {
   readonly problem: Problem;
+  /** The local file that the refusal is about, for `file:line` messages. */
+  readonly file: string | undefined;
 
-  constructor(problem: Problem) {
+  constructor(problem: Problem, file?: string) {
     super(problem.detail);
     this.name = 'ApiError';
     this.problem = problem;
+    this.file = file;
   }
 }
 

@@ -5,7 +5,7 @@ import { note, paint, printJson, type Terminal } from './output/terminal.ts';
 
 /** Tells what went wrong and what to do, and answers the exit code. */
 export function reportError(terminal: Terminal, error: unknown): number {
-  if (error instanceof ApiError) return reportProblem(terminal, error.problem);
+  if (error instanceof ApiError) return reportProblem(terminal, error.problem, error.file);
   const code = error instanceof LongshoreError ? error.code : 'unexpected';
   const hint = error instanceof LongshoreError ? error.hint : undefined;
   if (terminal.json) printJson(terminal, { error: { code, message: messageOf(error), hint } });
@@ -23,18 +23,19 @@ const EXIT_BY_CODE: Record<string, number> = {
   interrupted: EXIT.interrupted,
 };
 
-function reportProblem(terminal: Terminal, problem: Problem): number {
+function reportProblem(terminal: Terminal, problem: Problem, file: string | undefined): number {
   if (terminal.json) printJson(terminal, { error: problem });
-  for (const finding of problem.errors ?? []) note(terminal, findingLine(finding));
+  for (const finding of problem.errors ?? []) note(terminal, findingLine(finding, file ?? 'file'));
   tell(terminal, problem.detail, problem.hint);
   if (problem.status >= 500 && problem.request_id !== undefined) note(terminal, `  request ${problem.request_id}`);
   if (problem.status === 401) return EXIT.unreachable;
   return problem.errors === undefined ? EXIT.failed : EXIT.findings;
 }
 
-function findingLine(finding: FileFinding): string {
-  const place =
-    finding.line === null ? (finding.record === null ? 'file' : `record ${finding.record}`) : `line ${finding.line}`;
+/** `file:line  path  message`, so that editors can jump there. */
+function findingLine(finding: FileFinding, file: string): string {
+  const record = finding.record === null ? '' : ` (record ${finding.record})`;
+  const place = finding.line === null ? `${file}${record}` : `${file}:${finding.line}`;
   const hint = finding.hint === null ? '' : `\n    ${finding.hint}`;
   return `${place}  ${finding.path ?? '-'}  ${finding.message}${hint}`;
 }

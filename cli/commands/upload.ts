@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import type { DatasetView } from '../api-client.ts';
+import { ApiError, type DatasetView } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { fileSize } from '../local-file.ts';
 import { note, paint, printJson, printLine, progressBar } from '../output/terminal.ts';
@@ -45,6 +45,8 @@ async function upload(context: CliContext, files: string[], flags: UploadFlags):
       datasets.push(dataset);
       bar.finish();
       if (!context.terminal.json) printUploaded(context, dataset);
+    } catch (error) {
+      throw error instanceof ApiError ? new ApiError(error.problem, path) : error;
     } finally {
       bar.finish();
     }
