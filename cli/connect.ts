@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ClientConfig, privateServerEnvironment } from '@/lib/config/client-config.ts';
-import { runningServerUrl } from '@/lib/db/database.ts';
 import { LongshoreError } from '@/lib/errors.ts';
-import { startServer } from '../server/serve.ts';
+import { type RunningServer, startServer } from '../server/serve.ts';
 import { stopServer } from '../server/stop.ts';
 import { ApiClient } from './api-client.ts';
 
@@ -17,14 +16,30 @@ export interface Connection {
  * that lives as long as the command. Every command therefore goes the same way, with or without a running server.
  */
 export async function connect(config: ClientConfig): Promise<Connection> {
-  const running = config.url ?? (await runningServerUrl(config.dataDir));
-  if (running !== undefined) return { client: new ApiClient(running, await apiKey(config)), close: async () => {} };
-  const own = await startServer(privateServerEnvironment());
+  if (config.url !== undefined) return connectTo(config.url, config);
+  const own = await startOwn();
+  if (typeof own === 'string') return connectTo(own, config);
   const close = () => stopServer(own);
   try {
     return { client: new ApiClient(own.url, await apiKey(config)), close };
   } catch (error) {
     await close();
+    throw error;
+  }
+}
+
+async function connectTo(url: string, config: ClientConfig): Promise<Connection> {
+  return { client: new ApiClient(url, await apiKey(config)), close: async () => {} };
+}
+
+/** A server for this command; or, where one runs on the data directory already, its address. */
+async function startOwn(): Promise<RunningServer | string> {
+  try {
+    return await startServer(privateServerEnvironment());
+  } catch (error) {
+    if (error instanceof LongshoreError && error.code === 'data_dir_locked' && typeof error.details.url === 'string') {
+      return error.details.url;
+    }
     throw error;
   }
 }
