@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileBody, type ReplayableBody } from '@/lib/streams/replayable-body.ts';
-import { HashTransform } from '@/lib/streams/transforms.ts';
+import { DigestMeter, metered } from './digest.ts';
 
 export interface SpooledStream {
   body: ReplayableBody;
@@ -17,10 +17,11 @@ export interface SpooledStream {
 export async function spoolStream(source: Readable, folder: string, signal?: AbortSignal): Promise<SpooledStream> {
   const path = join(folder, `longshore-stream-${randomUUID()}.tmp`);
   const dispose = () => rm(path, { force: true });
-  const hash = new HashTransform();
+  const meter = new DigestMeter();
+  const measure = (bytes: AsyncIterable<Uint8Array>) => metered(bytes, meter);
   try {
-    await pipeline(source, hash, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal });
-    return { body: await fileBody(path, { sha256: hash.digest() }), dispose };
+    await pipeline(source, measure, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal });
+    return { body: await fileBody(path, { sha256: meter.result().sha256 }), dispose };
   } catch (error) {
     await dispose();
     throw error;

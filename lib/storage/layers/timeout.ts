@@ -10,8 +10,8 @@ import type {
   StoredObject,
 } from '@/lib/storage/storage-service.ts';
 import { type LinkedAbort, linkAbort, raceAbort } from '@/lib/streams/abort.ts';
+import { countBytes } from '@/lib/streams/count-bytes.ts';
 import { IdleTimeout } from '@/lib/streams/idle-timeout.ts';
-import { countBytes } from '@/lib/streams/transforms.ts';
 
 export interface TimeoutOptions {
   /** For small requests, and for a `get` until its first byte. Default 30,000. */

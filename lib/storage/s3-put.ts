@@ -1,0 +1,84 @@
+import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import {
+  checksumFields,
+  conditionFields,
+  headObject,
+  objectFields,
+  realVersion,
+  type S3Session,
+  s3Call,
+  signPayloadHash,
+} from '@/lib/storage/s3-session.ts';
+import { StorageError } from '@/lib/storage/storage-error.ts';
+import type { ObjectStat, PutOptions, ReplayableBody, StoredObject } from '@/lib/storage/storage-service.ts';
+import { pieceSha256, sendPiece } from '@/lib/storage/upload-source.ts';
+
+/** Stores a small body with one request. Returns the version that it made, if any. */
+export async function putWhole(
+  session: S3Session,
+  key: string,
+  body: ReplayableBody,
+  options: PutOptions,
+): Promise<string | undefined> {
+  const context = { provider: 's3', operation: 'put', key } as const;
+  const sha256 = await pieceSha256(body, { start: 0, end: body.sizeBytes }, context, options.signal);
+  const source = body.open();
+  const command = new PutObjectCommand({
+    ...objectFields(session, key, options),
+    ...conditionFields(session, options),
+    ...checksumFields(session, sha256),
+    Body: source,
+    ContentLength: body.sizeBytes,
+  });
+  signPayloadHash(command, sha256);
+  const stored = await sendPiece(source, context, options.signal, (abortSignal) =>
+    s3Call(context, () => session.client.send(command, { abortSignal })),
+  );
+  options.onProgress?.(body.sizeBytes);
+  return realVersion(stored.VersionId);
+}
+
+/**
+ * Compares what the store says it has with what was sent. A store that answered `stored` and has nothing, or something
+ * else, is `corrupt`; what was wrong is removed again.
+ */
+export async function confirmStored(
+  session: S3Session,
+  key: string,
+  body: ReplayableBody,
+  options: PutOptions,
+  versionId: string | undefined,
+): Promise<StoredObject> {
+  const context = { provider: 's3', operation: 'put', key } as const;
+  const found = await headObject(session, key, { versionId, signal: options.signal }, context).catch((error) => {
+    if (!StorageError.is(error, 'not_found')) throw error;
+    throw new StorageError('corrupt', { ...context, detail: 'the store acknowledged the object but has none' });
+  });
+  if (isSame(found, body, options)) return { key, sizeBytes: found.sizeBytes, versionId: versionId ?? found.versionId };
+  const undo = new DeleteObjectCommand({ Bucket: session.config.bucket, Key: key, VersionId: versionId });
+  await s3Call(context, () => session.client.send(undo));
+  const detail = `the store has ${found.sizeBytes} bytes of ${body.sizeBytes}, or other metadata`;
+  throw new StorageError('corrupt', { ...context, detail });
+}
+
+/** An object that is exactly what a put would have made. Without metadata nothing proves whose it is. */
+export async function findOwnObject(
+  session: S3Session,
+  key: string,
+  body: ReplayableBody,
+  options: PutOptions,
+): Promise<StoredObject | undefined> {
+  if (Object.keys(options.metadata ?? {}).length === 0) return undefined;
+  const context = { provider: 's3', operation: 'put', key } as const;
+  const found = await headObject(session, key, { signal: options.signal }, context).catch((error) => {
+    if (StorageError.is(error, 'not_found')) return undefined;
+    throw error;
+  });
+  if (found === undefined || !isSame(found, body, options)) return undefined;
+  return { key, sizeBytes: found.sizeBytes, versionId: found.versionId };
+}
+
+function isSame(found: ObjectStat, body: ReplayableBody, options: PutOptions): boolean {
+  const wanted = Object.entries(options.metadata ?? {});
+  return found.sizeBytes === body.sizeBytes && wanted.every(([name, value]) => found.metadata[name] === value);
+}
