@@ -1,7 +1,7 @@
 /** One small request and its whole answer. Secrets only ever make requests of a few kilobytes. */
 export interface HttpCall {
   method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
-  url: string;
+  url: URL;
   headers?: Record<string, string>;
   body?: Uint8Array;
   signal?: AbortSignal;

@@ -49,7 +49,8 @@ export class AwsRequester {
 
   async request(credentials: AwsCredentials, call: SignedCall): Promise<AwsReply> {
     const signed = await signerOf(credentials, call).sign(toSign(call), { signingDate: this.now() });
-    return this.sendPlain({ ...call, url: call.url.href, headers: withoutHost(signed.headers) });
+    const { method, url, body, signal } = call;
+    return this.sendPlain({ method, url, headers: withoutHost(signed.headers), body, signal });
   }
 
   /** Without a signature: what anybody on the network can ask. */
@@ -58,7 +59,7 @@ export class AwsRequester {
   }
 
   /** A GET address that works without any header until it expires. */
-  async presign(credentials: AwsCredentials, call: SignedCall, expiresInSeconds: number): Promise<string> {
+  async presign(credentials: AwsCredentials, call: SignedCall, expiresInSeconds: number): Promise<URL> {
     const request = toSign({ ...call, headers: { ...call.headers, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' } });
     const options = { expiresIn: expiresInSeconds, signingDate: this.now() };
     const { query } = await signerOf(credentials, call).presign(request, options);
@@ -66,7 +67,7 @@ export class AwsRequester {
     for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, String(value));
     // The signature counts %20, and URLSearchParams writes a space as +.
     url.search = url.search.replaceAll('+', '%20');
-    return url.href;
+    return url;
   }
 }
 
