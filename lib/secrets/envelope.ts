@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { MasterKey, MasterKeys } from '@/lib/config/master-key.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { SecretProvider } from '@/lib/secrets/secrets.types.ts';
 
@@ -13,12 +14,6 @@ import type { SecretProvider } from '@/lib/secrets/secrets.types.ts';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
-
-export interface MasterKey {
-  /** Made from the key itself, so that it cannot be set wrongly. Reveals nothing of the key. */
-  readonly id: string;
-  readonly key: Buffer;
-}
 
 /** Whose secret a box holds. Part of what is authenticated. */
 export interface EnvelopeContext {
@@ -38,14 +33,9 @@ export class Keyring {
   readonly current: MasterKey;
   private readonly byId: ReadonlyMap<string, MasterKey>;
 
-  constructor(current: MasterKey, previous: readonly MasterKey[] = []) {
+  constructor({ current, previous }: Pick<MasterKeys, 'current' | 'previous'>) {
     this.current = current;
     this.byId = new Map([...previous, current].map((key) => [key.id, key]));
-  }
-
-  /** From ENCRYPTION_KEY and ENCRYPTION_KEYS_PREVIOUS: 64 hexadecimal digits each. */
-  static fromHex(current: string, previous: readonly string[] = []): Keyring {
-    return new Keyring(masterKeyFromHex(current), previous.map(masterKeyFromHex));
   }
 
   has(keyId: string): boolean {
@@ -59,21 +49,10 @@ export class Keyring {
     throw new LongshoreError('unknown_encryption_key', `The secret was encrypted with master key ${keyId}.`, {
       hint:
         `This installation knows only ${[...this.byId.keys()].join(', ')}. ` +
-        'Add the old key to ENCRYPTION_KEYS_PREVIOUS (comma-separated) and restart, or store the secret again.',
+        'Add the old key to ENCRYPTION_KEYS_PREVIOUS and restart, or store the secret again.',
       details: { key_id: keyId },
     });
   }
-}
-
-export function masterKeyFromHex(hex: string): MasterKey {
-  if (!/^[0-9a-fA-F]{64}$/.test(hex)) {
-    throw new LongshoreError('invalid_encryption_key', 'An encryption key must be 64 hexadecimal digits (32 bytes).', {
-      hint: 'Make one with: openssl rand -hex 32',
-    });
-  }
-  const key = Buffer.from(hex, 'hex');
-  const id = createHash('sha256').update('longshore master key id').update(key).digest('hex').slice(0, 16);
-  return { id, key };
 }
 
 export function sealEnvelope(keyring: Keyring, context: EnvelopeContext, plaintext: string): Envelope {
@@ -81,7 +60,7 @@ export function sealEnvelope(keyring: Keyring, context: EnvelopeContext, plainte
   const { current } = keyring;
   return {
     ciphertext: seal(dataKey, associatedData('content', context), Buffer.from(plaintext, 'utf8')),
-    wrappedKey: seal(current.key, associatedData(`key ${current.id}`, context), dataKey),
+    wrappedKey: seal(current.bytes, associatedData(`key ${current.id}`, context), dataKey),
     keyId: current.id,
   };
 }
@@ -98,14 +77,14 @@ export function rewrapEnvelope(keyring: Keyring, context: EnvelopeContext, envel
   const { current } = keyring;
   return {
     ciphertext: envelope.ciphertext,
-    wrappedKey: seal(current.key, associatedData(`key ${current.id}`, context), dataKey),
+    wrappedKey: seal(current.bytes, associatedData(`key ${current.id}`, context), dataKey),
     keyId: current.id,
   };
 }
 
 function unwrap(keyring: Keyring, context: EnvelopeContext, { keyId, wrappedKey }: Envelope): Buffer {
   const master = keyring.find(keyId);
-  const dataKey = open(master.key, associatedData(`key ${master.id}`, context), wrappedKey);
+  const dataKey = open(master.bytes, associatedData(`key ${master.id}`, context), wrappedKey);
   if (dataKey.length !== KEY_BYTES) throw damaged();
   return dataKey;
 }

@@ -18,7 +18,7 @@ import {
   sshKeyName,
   userName,
 } from '@/lib/secrets/field-rules.ts';
-import type { AWSMetadata, SecretContent, SecretContents, SecretProvider } from '@/lib/secrets/secrets.types.ts';
+import type { SecretContent, SecretContents, SecretProvider } from '@/lib/secrets/secrets.types.ts';
 
 /** What a person typed, made clean and checked. Every fault is told at once, with the path of its field. */
 export interface SecretInputContext {
@@ -192,10 +192,4 @@ function externalIdProblems(aws: AwsFields, { externalId }: SecretInputContext):
 
 function problem(path: string, message: string | undefined): FieldProblem[] {
   return message === undefined ? [] : [{ path, message }];
-}
-
-/** What may be shown of an AWS secret. Built field by field, so that a new field is never shown by accident. */
-export function publicAws(aws: AWSMetadata): Omit<AWSMetadata, 'secret_access_key'> {
-  const { s3_bucket, region, endpoint, role_arn, external_id, sagemaker_role_arn } = aws;
-  return { s3_bucket, region, endpoint, role_arn, external_id, sagemaker_role_arn };
 }

@@ -4,6 +4,8 @@
  * Snake case because these are the names of the wire format, and of the application that this grew from. Types that end
  * in `View` go out of the API and MUST never gain a field that holds a secret.
  */
+import type { DoctorReport } from '@/lib/secrets/doctor/report.ts';
+
 export const SECRET_PROVIDERS = ['aws', 'lambda', 'runpod', 'huggingface'] as const;
 export type SecretProvider = (typeof SECRET_PROVIDERS)[number];
 
@@ -86,6 +88,8 @@ export interface SecretView {
   /** Of the access key id or API key; null where a role alone is used. */
   last_four: string | null;
   metadata: ProviderMetadataView;
+  /** What its last test found. */
+  report: DoctorReport | null;
   tested_at: string | null;
   created_at: string;
   updated_at: string;
