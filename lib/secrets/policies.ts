@@ -30,11 +30,10 @@ export const OBJECT_ACTIONS = [
 export const LIST_ACTIONS = ['s3:ListBucket', 's3:ListBucketVersions'] as const;
 
 /** On the bucket as a whole: settings that are read, never changed. */
-export const BUCKET_ACTIONS = [
-  's3:ListBucketMultipartUploads',
-  's3:GetBucketVersioning',
-  's3:GetBucketPublicAccessBlock',
-] as const;
+export const BUCKET_ACTIONS = ['s3:GetBucketVersioning', 's3:GetBucketPublicAccessBlock'] as const;
+
+/** Nothing lies there: listing it tells whether bucket and credentials work (lib/storage/s3-session.ts). */
+export const PROBE_PREFIX = '.longshore-probe';
 
 /** The folder that all objects of a user lie in. */
 export function userPrefix(userId: string): string {
@@ -55,7 +54,7 @@ export function leastPrivilegePolicy(bucket: string, userId: string, partition =
         Effect,
         Action: LIST_ACTIONS,
         Resource: bucketArn,
-        Condition: { StringLike: { 's3:prefix': [prefix, `${prefix}*`] } },
+        Condition: { StringLike: { 's3:prefix': [`${prefix}*`, PROBE_PREFIX] } },
       },
       { Sid: 'LongshoreBucket', Effect, Action: BUCKET_ACTIONS, Resource: bucketArn },
     ],

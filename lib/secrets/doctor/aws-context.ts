@@ -93,6 +93,10 @@ export class AwsDoctorContext {
     return this.versionIds.size > 0;
   }
 
+  get newestVersion(): string | undefined {
+    return [...this.versionIds].at(-1);
+  }
+
   /** Removes the test object and every version of it that is known. Throws when the store does not let us. */
   async purge(signal: AbortSignal): Promise<void> {
     if (this.versionIds.size === 0) return accept(await this.probe.delete(this.key, signal));

@@ -21,6 +21,8 @@ interface Ask {
   signal: AbortSignal;
 }
 
+const WITHOUT_CONSTRAINT = new Set(['us-east-1', 'auto', 'default']);
+
 /**
  * The single S3 requests that the doctor makes, one IAM action each. Every answer comes back as it is: a refusal is what
  * the doctor wants to read, not an error. Limits: bodies of a few bytes.
@@ -45,10 +47,10 @@ export class S3Probe {
     return this.ask('GET', { query: { 'list-type': '2', 'max-keys': '1', prefix }, signal });
   }
 
-  /** AWS wants the region in a document, and wants none for us-east-1; others take none. */
+  /** The region is told in a document, and must not be for us-east-1 and for stores without real regions. */
   createBucket(signal: AbortSignal): Promise<AwsReply> {
-    const { region, endpoint } = this.options;
-    if (region === 'us-east-1' || endpoint !== undefined) return this.ask('PUT', { signal });
+    const { region } = this.options;
+    if (WITHOUT_CONSTRAINT.has(region)) return this.ask('PUT', { signal });
     const body = `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>${region}</LocationConstraint></CreateBucketConfiguration>`;
     return this.ask('PUT', { body: Buffer.from(body), headers: { 'content-type': 'application/xml' }, signal });
   }
@@ -64,6 +66,10 @@ export class S3Probe {
   /** `lastByte` is included, as in the Range header. */
   getRange(key: string, range: { firstByte: number; lastByte: number }, signal: AbortSignal): Promise<AwsReply> {
     return this.ask('GET', { key, headers: { range: `bytes=${range.firstByte}-${range.lastByte}` }, signal });
+  }
+
+  getVersion(key: string, versionId: string, signal: AbortSignal): Promise<AwsReply> {
+    return this.ask('GET', { key, query: { versionId }, signal });
   }
 
   delete(key: string, signal: AbortSignal, versionId?: string): Promise<AwsReply> {
