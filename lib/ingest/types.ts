@@ -139,7 +139,8 @@ export interface IngestReport {
   source_formats: { format: SourceFormat; records: number }[];
   style: 'string' | 'conversational' | null;
   container: ContainerStep[];
-  source: { name: string | null; size_bytes: number; sha256: string };
+  /** The hash is null, and the size what was read, where reading ended early: a fatal finding or `scan_stopped`. */
+  source: { name: string | null; size_bytes: number; sha256: string | null };
   content: { size_bytes: number; sha256: string } | null;
   object: { size_bytes: number; sha256: string } | null;
   normaliser_version: number;
@@ -168,6 +169,8 @@ export interface IngestOptions {
   maxUploadBytes?: number;
   maxRecordBytes?: number;
   gzipLevel?: number;
+  /** Where Parquet and zip files wait while they are read; by default the spool's directory or the system's. */
+  temporaryDirectory?: string;
   signal?: AbortSignal;
   onProgress?: (progress: { bytesRead: number; records: number }) => void;
 }

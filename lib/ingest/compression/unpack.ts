@@ -1,0 +1,63 @@
+import { LongshoreError } from '@/lib/errors.ts';
+import type { ContainerContext } from '@/lib/ingest/containers/container-context.ts';
+import type { ScanLog } from '@/lib/ingest/containers/framed-batch.ts';
+import { FatalFinding, finding } from '@/lib/ingest/fatal-finding.ts';
+import type { ContainerStep } from '@/lib/ingest/types.ts';
+import { ByteSource } from '@/lib/streams/byte-source.ts';
+import { gunzipMembers } from '@/lib/streams/gunzip.ts';
+import { ExpansionGuard } from './expansion-guard.ts';
+
+/** Longest magic number that is looked for. */
+const MAGIC_BYTES = 8;
+const MAX_DEPTH = 2;
+
+type Unpacker = (source: ByteSource, context: ContainerContext) => AsyncIterable<Uint8Array>;
+
+/** Takes compression off, layer by layer, as long as magic numbers name one. */
+export async function unpack(source: ByteSource, context: ContainerContext): Promise<ByteSource> {
+  const guard = new ExpansionGuard();
+  let inner = source;
+  for (let depth = 0; ; depth++) {
+    const unpacker = unpackerFor(await inner.peek(MAGIC_BYTES));
+    if (unpacker === undefined) return inner;
+    if (depth === MAX_DEPTH) throw nestedTooDeep();
+    const packed = depth === 0 ? new ByteSource(guard.packed(inner)) : inner;
+    inner = new ByteSource(guard.unpacked(unpacker(packed, context)));
+  }
+}
+
+function unpackerFor(head: Uint8Array): Unpacker | undefined {
+  const [a, b] = head;
+  if (a === 0x1f && b === 0x8b) return gunzip;
+  return undefined;
+}
+
+async function* gunzip(source: ByteSource, { log }: { log: ScanLog }): AsyncGenerator<Uint8Array> {
+  let members = 0;
+  const step: ContainerStep = { type: 'gzip' };
+  log.container.push(step);
+  const onMember = () => {
+    members++;
+    step.detail = { members };
+  };
+  const onPadding = () => log.findings.push(PADDING);
+  try {
+    yield* gunzipMembers(source, { onMember, onPadding });
+  } catch (error) {
+    throw asFatal(error);
+  }
+}
+
+const PADDING = finding('I_GZIP_PADDING', 'info', 'Zero bytes follow the gzip data; they were passed over.');
+
+/** What is wrong with the compressed data is a finding about the file; a lost connection stays what it is. */
+function asFatal(error: unknown): unknown {
+  if (!(error instanceof LongshoreError) || !error.code.startsWith('gzip_')) return error;
+  return new FatalFinding(`E_${error.code.toUpperCase()}`, error.message, { hint: error.hint, cause: error });
+}
+
+function nestedTooDeep(): FatalFinding {
+  return new FatalFinding('E_NESTING', `The data is compressed more than ${MAX_DEPTH} times over.`, {
+    hint: 'Decompress it and upload the data compressed once.',
+  });
+}
