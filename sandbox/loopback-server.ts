@@ -86,7 +86,8 @@ export class LoopbackServer {
     const faults = isAdminPath(path) ? [] : this.#parts.faults.take({ method, path, operation });
     const signal = closedSignal(response);
     const onFirstRead = awaitsContinue ? () => response.writeContinue() : () => {};
-    const body = withBodyFaults(this.#requestBody(request, onFirstRead, signal), 'request', faults, signal);
+    const received = this.#requestBody(request, onFirstRead, signal);
+    const body = cutting(withBodyFaults(received, 'request', faults, signal), request);
     return { ...target, rawQuery, operation, faults, signal, body, request };
   }
 
@@ -147,6 +148,16 @@ function momentOf(fault: FaultAction): string | undefined {
       return fault.when ?? 'before';
     default:
       return undefined;
+  }
+}
+
+/** Breaks the connection at once, whatever the application makes of the error. */
+async function* cutting(body: AsyncIterable<Buffer>, request: IncomingMessage): AsyncIterable<Buffer> {
+  try {
+    yield* body;
+  } catch (error) {
+    if (error instanceof ConnectionCut) request.socket.resetAndDestroy();
+    throw error;
   }
 }
 
