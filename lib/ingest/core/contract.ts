@@ -31,6 +31,8 @@ export interface CoreOptions {
   format: FormatChoice;
   maxRecordBytes: number;
   keepParts?: boolean;
+  /** False leaves excerpts of records out of findings, for files that must not be quoted. Default true. */
+  excerpts?: boolean;
 }
 
 /** What the first records decided; plain data, sent to every worker thread. */

@@ -1,0 +1,156 @@
+import type { Kind, SourceFormat } from '@/lib/ingest/types.ts';
+import { checkConversation } from './check-conversation.ts';
+import { checkTexts } from './check-texts.ts';
+import type { BatchResult, CoreOptions, Decision, RecordBatch } from './contract.ts';
+import { Draft, ROLE } from './draft.ts';
+import type { Findings } from './findings.ts';
+import type { FormatReader } from './formats/format.ts';
+import { chosenFormat, findReader } from './formats/registry.ts';
+import { hashBytes } from './hash.ts';
+import { prepareFields } from './prepare.ts';
+import type { RecordContext } from './record.ts';
+import { RecordReader } from './record-reader.ts';
+import { StatisticsCollector } from './statistics.ts';
+import { describeKeys } from './unrecognised.ts';
+import { Writer } from './writer.ts';
+
+/** Turns batches into canonical JSONL. One instance a thread: it keeps its buffers between batches. */
+export class BatchProcessor {
+  private readonly decision: Decision;
+  private readonly options: CoreOptions;
+  private readonly reader: RecordReader;
+  private readonly record: RecordContext;
+  private readonly draft = new Draft();
+  private readonly writer: Writer;
+  private readonly statistics: StatisticsCollector;
+  private readonly chosen: SourceFormat | undefined;
+  private formats = new Map<SourceFormat, number>();
+  private hashes = new Float64Array(1024);
+  private numbers = new Uint32Array(1024);
+  private written = 0;
+
+  constructor(decision: Decision, options: CoreOptions) {
+    this.decision = decision;
+    this.options = options;
+    this.reader = new RecordReader(options);
+    this.record = this.reader.record;
+    this.writer = new Writer(this.record);
+    this.statistics = new StatisticsCollector(this.record);
+    this.chosen = chosenFormat(options.format);
+  }
+
+  process(batch: RecordBatch): BatchResult {
+    const findings = this.reader.load(batch);
+    this.formats = new Map();
+    this.written = 0;
+    let rejected = 0;
+    while (this.reader.next()) {
+      this.processRecord();
+      if (this.record.rejected) rejected++;
+    }
+    return this.result(findings, rejected + this.reader.rejected);
+  }
+
+  private processRecord(): void {
+    const { record, draft } = this;
+    prepareFields(record, draft);
+    const reader = this.readerFor();
+    if (reader === undefined) return;
+    draft.kind = this.decision.kind;
+    reader.read(record, draft);
+    if (reader.kind === 'messages' && !record.rejected) this.finishMessages();
+    if (record.rejected) return;
+    checkTexts(record);
+    this.write(reader.format);
+  }
+
+  /** The reader of a record's format, when it leads to the dataset's kind. */
+  private readerFor(): FormatReader | undefined {
+    const { record, decision } = this;
+    const reader = findReader(record, this.chosen);
+    if (reader === undefined) {
+      const { keys, hint } = describeKeys(record);
+      record.reportWithHint('E_SCHEMA_UNRECOGNISED', record.root, { keys }, hint);
+      return undefined;
+    }
+    if (this.chosen !== undefined && reader.format !== this.chosen) {
+      record.report('E_FORMAT_MISMATCH', record.root, { chosen: this.chosen, found: reader.format });
+      return undefined;
+    }
+    const kind = this.kindOf(reader);
+    if (kind !== decision.kind) {
+      record.report('E_MIXED_KIND', record.root, { found: kind, kind: decision.kind, line: decision.firstLine });
+      return undefined;
+    }
+    if (reader.format !== decision.primaryFormat) {
+      record.report('W_MIXED_SOURCE', record.root, { found: reader.format, main: decision.primaryFormat, kind });
+    }
+    return reader;
+  }
+
+  private kindOf(reader: FormatReader): Kind {
+    return reader.kind === 'messages' && this.decision.promptOnly ? 'prompt_only' : reader.kind;
+  }
+
+  private finishMessages(): void {
+    const { record, draft, decision } = this;
+    const side = draft.side(0);
+    if (!decision.promptOnly) {
+      checkConversation(record, draft, side.from, side.to, 'training');
+      return;
+    }
+    checkConversation(record, draft, side.from, side.to, 'prompt');
+    if (side.to > side.from && draft.message(side.to - 1).role === ROLE.assistant) {
+      record.report('E_MIXED_KIND', record.root, { found: 'messages', kind: 'prompt_only', line: decision.firstLine });
+    }
+    side.key = 'prompt';
+    draft.asIs = false;
+  }
+
+  private write(format: SourceFormat): void {
+    const { record, draft } = this;
+    const { workspace } = record;
+    const start = workspace.output - workspace.outputStart;
+    this.writer.write(draft);
+    const from = workspace.outputStart + start;
+    if (workspace.output - from > this.options.maxRecordBytes) {
+      workspace.output = from;
+      record.report('E_RECORD_TOO_LARGE', record.root, {
+        limit: `${this.options.maxRecordBytes} bytes once normalised`,
+      });
+      return;
+    }
+    this.statistics.add(draft);
+    this.formats.set(format, (this.formats.get(format) ?? 0) + 1);
+    if (this.written === this.hashes.length) this.growHashes();
+    this.hashes[this.written] = hashBytes(workspace.view, from, workspace.output - 1);
+    this.numbers[this.written] = record.number;
+    this.written++;
+  }
+
+  private growHashes(): void {
+    const hashes = new Float64Array(this.hashes.length * 2);
+    hashes.set(this.hashes);
+    this.hashes = hashes;
+    const numbers = new Uint32Array(this.numbers.length * 2);
+    numbers.set(this.numbers);
+    this.numbers = numbers;
+  }
+
+  private result(findings: Findings, rejected: number): BatchResult {
+    const sourceRecords = this.reader.sourceRecords;
+    const result: BatchResult = {
+      content: this.record.workspace.takeOutput(),
+      written: this.written,
+      sourceRecords,
+      rejected,
+      findings: [...findings.list],
+      counts: findings.counts(),
+      formats: Object.fromEntries(this.formats),
+      hashes: this.hashes.slice(0, this.written),
+      stats: this.statistics.take(),
+    };
+    if (this.written !== sourceRecords) result.recordNumbers = this.numbers.slice(0, this.written);
+    return result;
+  }
+}

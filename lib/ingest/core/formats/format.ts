@@ -1,0 +1,16 @@
+import type { Kind, SourceFormat } from '@/lib/ingest/types.ts';
+import type { Draft } from '../draft.ts';
+import type { RecordContext } from '../record.ts';
+
+/** One source format: how to know it, what it becomes, how to read it. */
+export interface FormatReader {
+  readonly format: SourceFormat;
+  /** `messages` stands for prompt_only too: which of the two, the whole file decides. */
+  readonly kind: Kind;
+  /** True when the record has the shape that the format requires. Must not report anything. */
+  matches(record: RecordContext): boolean;
+  /** For conversations: true when the last message is not the assistant's. */
+  endsOpen?(record: RecordContext): boolean;
+  /** Fills the draft and reports what is wrong. */
+  read(record: RecordContext, draft: Draft): void;
+}

@@ -1,0 +1,101 @@
+import { readMessages } from '../conversation.ts';
+import { CONTENT, type Draft, type DraftMessage, type DraftSide } from '../draft.ts';
+import { K, type KeyName } from '../keys.ts';
+import type { RecordContext } from '../record.ts';
+import { TYPE } from '../tape.ts';
+
+/** Makes a required string field a side. Undefined, and reported, when it is absent or no string. */
+export function textSide(
+  record: RecordContext,
+  draft: Draft,
+  key: KeyName,
+  source: KeyName = key,
+): DraftSide | undefined {
+  const node = requiredText(record, source);
+  if (node < 0) return undefined;
+  const from = draft.pieceLength;
+  draft.addText(record.tape, node);
+  return draft.addSide(key, K[source], true, from, draft.pieceLength);
+}
+
+/** Makes a required list of messages a side. */
+export function messagesSide(
+  record: RecordContext,
+  draft: Draft,
+  key: KeyName,
+  source: KeyName = key,
+): DraftSide | undefined {
+  const node = record.claim(K[source]);
+  if (node < 0) {
+    record.report('E_FIELD_MISSING', record.root, { field: source }, `.${source}`);
+    return undefined;
+  }
+  const from = draft.messageCount;
+  readMessages(record, draft, node);
+  return draft.addSide(key, K[source], false, from, draft.messageCount);
+}
+
+/** A side that may be a string or a list of messages. */
+export function eitherSide(
+  record: RecordContext,
+  draft: Draft,
+  key: KeyName,
+  source: KeyName = key,
+): DraftSide | undefined {
+  return record.typeOf(K[source]) === TYPE.array
+    ? messagesSide(record, draft, key, source)
+    : textSide(record, draft, key, source);
+}
+
+/** String node of a required field, or -1 when it is absent or of another type, which is reported. */
+export function requiredText(record: RecordContext, source: KeyName): number {
+  const node = record.claim(K[source]);
+  if (node < 0) {
+    record.report('E_FIELD_MISSING', record.root, { field: source }, `.${source}`);
+    return -1;
+  }
+  if (record.tape.isString(node)) return node;
+  record.report('E_FIELD_TYPE', node, { expected: 'a string', found: record.nameOfType(node) });
+  return -1;
+}
+
+/** String node of an optional field; null is absent, another type is an error. */
+export function optionalText(record: RecordContext, source: KeyName): number {
+  const node = record.claim(K[source]);
+  if (node < 0 || record.tape.type(node) === TYPE.null) return -1;
+  if (record.tape.isString(node)) return node;
+  record.report('E_FIELD_TYPE', node, { expected: 'a string', found: record.nameOfType(node) });
+  return -1;
+}
+
+/** Appends a message whose content is one string of the source. */
+export function addTextMessage(record: RecordContext, draft: Draft, role: number, text: number): DraftMessage {
+  const message = draft.addMessage(text, role);
+  message.content = CONTENT.text;
+  message.contentNode = text;
+  draft.addText(record.tape, text);
+  message.textTo = draft.pieceLength;
+  return message;
+}
+
+/** Appends a message whose content is two strings with a blank line between them. */
+export function addJoinedMessage(
+  record: RecordContext,
+  draft: Draft,
+  role: number,
+  first: number,
+  second: number,
+): DraftMessage {
+  const message = addTextMessage(record, draft, role, first);
+  draft.addJoint();
+  draft.addText(record.tape, second);
+  message.textTo = draft.pieceLength;
+  return message;
+}
+
+/** Makes all messages from `from` on the side `messages` of a converted record. */
+export function closeConversation(draft: Draft, from = 0): DraftSide {
+  draft.asIs = false;
+  draft.keepsPlace = false;
+  return draft.addSide('messages', 0, false, from, draft.messageCount);
+}

@@ -1,0 +1,80 @@
+import type { Code, Detail } from './catalogue.ts';
+import { MAX_DEPTH, MAX_NODES, type ScanFault } from './scanner.ts';
+import type { Workspace } from './workspace.ts';
+
+export interface FaultReport {
+  code: Code;
+  detail: Detail;
+  hint: string | undefined;
+}
+
+const PROBLEMS: Readonly<Partial<Record<ScanFault, string>>> = {
+  unterminated: 'a string is not closed',
+  control: 'a raw control character stands in a string',
+  escape: 'an escape is not one of \\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX',
+  value: 'a value was expected',
+  key: 'a key in double quotes was expected',
+  colon: 'a colon was expected after the key',
+  comma: 'a comma or a closing bracket was expected',
+  trailing_comma: 'a comma stands before a closing bracket',
+  number: 'this is not a JSON number',
+};
+
+const TEXTUAL_HINTS: readonly { pattern: RegExp; hint: string }[] = [
+  {
+    pattern: /^(NaN|-?Infinity|nan|inf)/,
+    hint: 'JSON has no NaN and no Infinity (Python writes them): use null or a number.',
+  },
+  {
+    pattern: /^(None|True|False)\b/,
+    hint: 'This is Python, not JSON: write the file with json.dumps, not with str().',
+  },
+  { pattern: /^'/, hint: 'JSON needs double quotes: write the file with json.dumps, not with str().' },
+  { pattern: /^\/[/*]/, hint: 'JSON has no comments: remove them.' },
+  { pattern: /^\uFEFF/, hint: 'U+FEFF before JSON: files were joined with their byte order marks. Remove it.' },
+  { pattern: /^[A-Za-z_$][\w$]*\s*:/, hint: 'Keys need double quotes.' },
+  { pattern: /^undefined\b/, hint: 'JSON has no undefined: use null or leave the key out.' },
+];
+
+const FIXED_HINTS: Readonly<Partial<Record<ScanFault, string>>> = {
+  unterminated: 'The line is cut off, or a quote in the text is not written as \\".',
+  control: 'Write line breaks as \\n and tabs as \\t.',
+  escape: 'Write a backslash as \\\\.',
+  trailing_comma: 'Remove the comma.',
+  number: 'No leading zeros, no +, no hexadecimal, digits on both sides of the point.',
+};
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Says what is wrong where a scan failed. `recordStart` is the first byte of the line or record. */
+export function explainFault(workspace: Workspace, fault: ScanFault, at: number, recordStart: number): FaultReport {
+  if (fault === 'duplicate') return { code: 'E_JSON_DUPLICATE_KEY', detail: {}, hint: undefined };
+  if (fault === 'depth') return { code: 'E_JSON_DEPTH', detail: { limit: MAX_DEPTH }, hint: undefined };
+  if (fault === 'nodes')
+    return { code: 'E_RECORD_TOO_LARGE', detail: { limit: `${MAX_NODES} values` }, hint: undefined };
+  if (fault === 'range') return { code: 'E_NUMBER_RANGE', detail: {}, hint: undefined };
+  if (fault === 'surrogate') return { code: 'E_LONE_SURROGATE', detail: {}, hint: undefined };
+  if (fault === 'utf8') return { code: 'E_UTF8', detail: { offset: at - recordStart }, hint: undefined };
+  return syntaxFault(workspace, fault, at, recordStart);
+}
+
+function syntaxFault(workspace: Workspace, fault: ScanFault, at: number, recordStart: number): FaultReport {
+  const rest = decoder.decode(workspace.bytes.subarray(at, Math.min(at + 40, workspace.inputEnd)));
+  const atEnd = at >= workspace.inputEnd || workspace.view.getUint8(at) === 0x0a;
+  const textual = TEXTUAL_HINTS.find(({ pattern }) => pattern.test(rest))?.hint;
+  const problem =
+    atEnd && fault !== 'control' ? 'the record ends too early' : (PROBLEMS[fault] ?? 'unexpected character');
+  return {
+    code: 'E_JSON_SYNTAX',
+    detail: { column: columnOf(workspace, recordStart, at), problem },
+    hint:
+      textual ?? FIXED_HINTS[fault] ?? (atEnd ? 'The line is cut off: one record must stand on one line.' : undefined),
+  };
+}
+
+/** 1-based column in code points. */
+export function columnOf(workspace: Workspace, lineStart: number, at: number): number {
+  let column = 1;
+  for (let p = lineStart; p < at; p++) if ((workspace.view.getUint8(p) & 0xc0) !== 0x80) column++;
+  return column;
+}
