@@ -1,0 +1,55 @@
+import type { Database } from '@/lib/db/database.ts';
+import type { IntegrityKeys } from '@/lib/placement/integrity.ts';
+import type { JobSink } from '@/lib/placement/job-types.ts';
+import { PhaseRepository } from '@/lib/placement/phase-repository.ts';
+import { Placement } from '@/lib/placement/placement.ts';
+import { PlacementWorker } from '@/lib/placement/placement-worker.ts';
+import { Reconciler } from '@/lib/placement/reconciler.ts';
+import { ReplicaCleaner } from '@/lib/placement/replica-cleaner.ts';
+import { ReplicaDeleter } from '@/lib/placement/replica-deleter.ts';
+import { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
+import { ReplicaSources } from '@/lib/placement/replica-source.ts';
+import { ReplicaVerifier } from '@/lib/placement/replica-verifier.ts';
+import { ReplicaWriter } from '@/lib/placement/replica-writer.ts';
+import { Sentinels } from '@/lib/placement/sentinel.ts';
+import type { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
+import { SpoolKeeper } from '@/lib/placement/spool/spool-keeper.ts';
+import { SpoolRepository } from '@/lib/placement/spool/spool-repository.ts';
+import type { StoreRegistry } from '@/lib/placement/store-registry.ts';
+import { TombstoneRepository } from '@/lib/placement/tombstone-repository.ts';
+
+export interface PlacementGround {
+  db: Database;
+  registry: StoreRegistry;
+  directory: SpoolDirectory;
+  jobs: JobSink;
+  keys: IntegrityKeys;
+  installationId: string;
+  /** After this no request that was started before can still leave an object. */
+  longestRequestMs: number;
+}
+
+/** Everything that decides where copies are, and moves them. */
+export type PlacementParts = ReturnType<typeof composePlacement>;
+
+export function composePlacement(ground: PlacementGround) {
+  const { db, registry, directory, jobs, keys, installationId } = ground;
+  const replicas = new ReplicaRepository(db);
+  const phases = new PhaseRepository(db);
+  const tombstones = new TombstoneRepository(db, ground.longestRequestMs);
+  const spools = new SpoolRepository(db, directory);
+  const keeper = new SpoolKeeper(db, directory, spools);
+  const sentinels = new Sentinels();
+  const placement = new Placement({ db, phases, registry });
+  const cleaner = new ReplicaCleaner({ replicas, tombstones, registry });
+  const writer = new ReplicaWriter({ replicas, registry, cleaner, sentinels, keys, installationId });
+  const verifier = new ReplicaVerifier({ replicas, registry, sentinels });
+  const sources = new ReplicaSources({ spools, keeper, directory, replicas, registry });
+  const deleter = new ReplicaDeleter({ db, replicas, tombstones, verifier, jobs });
+  const reconciler = new Reconciler({ db, placement, replicas, spools: keeper, jobs });
+  const worker = new PlacementWorker({ db, replicas, sources, writer, verifier, deleter, cleaner, reconciler });
+  return {
+    ...{ replicas, phases, tombstones, spools, keeper, placement, cleaner, writer, verifier, sources, deleter },
+    ...{ reconciler, worker },
+  };
+}

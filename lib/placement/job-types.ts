@@ -1,0 +1,42 @@
+import type { Executor } from '@/lib/db/database.ts';
+
+/** Work of placement that outlives the request that asked for it. Every job may be repeated at any time. */
+export const PLACEMENT_JOBS = {
+  /** Stores the bytes of a pending or failed replica. */
+  write: 'write_replica',
+  /** Reads a replica back. */
+  verify: 'verify_replica',
+  /** Asks the guarded deleter to let a bad replica go. */
+  retire: 'retire_replica',
+  /** Removes the object of a replica in `deleting`, then its row. */
+  remove: 'remove_replica',
+  /** Compares what every dataset should have with what it has. */
+  reconcile: 'reconcile_placement',
+  /** Looks at addresses where a late completion may have left an object. */
+  tombstones: 'check_tombstones',
+} as const;
+
+/** What placement asks of the job queue: a job is queued with the transaction that makes it necessary. */
+export interface PlacementJob {
+  type: string;
+  payload: Record<string, string>;
+  userId: string;
+  /** At most one open job has it. */
+  dedupeKey: string;
+  /** A run that is under way is as good: it ends with the same reconciliation. */
+  whileRunning: 'skip';
+}
+
+export interface JobSink {
+  enqueue(job: PlacementJob, executor: Executor): Promise<unknown>;
+}
+
+/** A job about one replica; a second one of the same kind is not queued while one waits or runs. */
+export function replicaJob(
+  kind: 'write' | 'verify' | 'retire' | 'remove',
+  replica: { id: string; userId: string },
+): PlacementJob {
+  const type = PLACEMENT_JOBS[kind];
+  const payload = { replica_id: replica.id };
+  return { type, payload, userId: replica.userId, dedupeKey: `${type}:${replica.id}`, whileRunning: 'skip' };
+}

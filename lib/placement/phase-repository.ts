@@ -1,0 +1,61 @@
+import { desc, eq, sql } from 'drizzle-orm';
+import type { Database, Executor } from '@/lib/db/database.ts';
+import { currentPhase, type JsonObject, phases } from '@/lib/db/schema.ts';
+import type { Phase } from '@/lib/placement/phase.ts';
+
+export type PhaseEntry = typeof phases.$inferSelect;
+
+export interface PhaseChange {
+  phase: Phase;
+  /** Who changed it. */
+  actor: string;
+  /** True when a gate stood against it; then `reason` says why. */
+  forced?: boolean;
+  reason?: string;
+  /** The gates as they stood. */
+  gates?: JsonObject;
+}
+
+/** The phase of the installation and its history. */
+export class PhaseRepository {
+  readonly #db: Database;
+
+  constructor(db: Database) {
+    this.#db = db;
+  }
+
+  async current(executor: Executor = this.#db): Promise<PhaseEntry> {
+    const [row] = await this.#select(executor);
+    return this.#existing(row);
+  }
+
+  /** The phase under which a transaction commits: nobody leaves it before the transaction ends. */
+  async hold(tx: Executor): Promise<Phase> {
+    await tx.execute(sql`select phase_id from longshore.current_phase for share`);
+    return (await this.current(tx)).phase;
+  }
+
+  /** Enters a phase: waits for every transaction that holds the present one. */
+  async enter(tx: Executor, change: PhaseChange): Promise<PhaseEntry> {
+    await tx.execute(sql`select phase_id from longshore.current_phase for update`);
+    const [entry] = await tx.insert(phases).values(change).returning();
+    const made = this.#existing(entry);
+    await tx.update(currentPhase).set({ phaseId: made.id });
+    return made;
+  }
+
+  /** Newest first. */
+  async history(limit = 100): Promise<PhaseEntry[]> {
+    return this.#db.select().from(phases).orderBy(desc(phases.id)).limit(limit);
+  }
+
+  async #select(executor: Executor): Promise<PhaseEntry[]> {
+    const rows = await executor.select().from(currentPhase).innerJoin(phases, eq(currentPhase.phaseId, phases.id));
+    return rows.map((row) => row.phases);
+  }
+
+  #existing(row: PhaseEntry | undefined): PhaseEntry {
+    if (row === undefined) throw new Error('the phase row is missing');
+    return row;
+  }
+}

@@ -1,0 +1,51 @@
+import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
+import type { Executor } from '@/lib/db/database.ts';
+import { trainingDatasets } from '@/lib/db/schema.ts';
+
+/** What placement knows of a dataset: whose it is, whether it lives, and what its bytes must be. */
+export interface PlacedDataset {
+  id: string;
+  userId: string;
+  status: string;
+  objectSha256: string | null;
+  sizeBytes: number | null;
+  attempt: number;
+  deletedAt: Date | null;
+}
+
+const COLUMNS = {
+  id: trainingDatasets.id,
+  userId: trainingDatasets.userId,
+  status: trainingDatasets.status,
+  objectSha256: trainingDatasets.objectSha256,
+  sizeBytes: trainingDatasets.fileSizeBytes,
+  attempt: trainingDatasets.attempt,
+  deletedAt: trainingDatasets.deletedAt,
+};
+
+export async function findPlaced(executor: Executor, datasetId: string): Promise<PlacedDataset | undefined> {
+  const [row] = await executor.select(COLUMNS).from(trainingDatasets).where(eq(trainingDatasets.id, datasetId));
+  return row;
+}
+
+/** The row, locked until the transaction ends: creates, deletions and changes of placement take turns on it. */
+export async function lockPlaced(tx: Executor, datasetId: string): Promise<PlacedDataset | undefined> {
+  const [row] = await tx.select(COLUMNS).from(trainingDatasets).where(eq(trainingDatasets.id, datasetId)).for('update');
+  return row;
+}
+
+export function isLiving(dataset: PlacedDataset | undefined): dataset is PlacedDataset {
+  return dataset !== undefined && dataset.status === 'ready' && dataset.deletedAt === null;
+}
+
+/** Ids of living datasets after `after`, in order of id. */
+export async function livingIdsAfter(executor: Executor, after: string, limit: number): Promise<string[]> {
+  const living = and(isNull(trainingDatasets.deletedAt), eq(trainingDatasets.status, 'ready'));
+  const rows = await executor
+    .select({ id: sql<string>`${trainingDatasets.id}::text` })
+    .from(trainingDatasets)
+    .where(and(living, gt(sql`${trainingDatasets.id}::text`, after)))
+    .orderBy(asc(sql`${trainingDatasets.id}::text`))
+    .limit(limit);
+  return rows.map((row) => row.id);
+}

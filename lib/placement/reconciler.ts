@@ -1,0 +1,94 @@
+import type { Database, Executor, Transaction } from '@/lib/db/database.ts';
+import { type JobSink, replicaJob } from '@/lib/placement/job-types.ts';
+import { findPlaced, isLiving, livingIdsAfter, lockPlaced } from '@/lib/placement/placed-dataset.ts';
+import type { Placement, Wanted } from '@/lib/placement/placement.ts';
+import { planPlacement } from '@/lib/placement/placement-plan.ts';
+import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
+import type { SpoolKeeper } from '@/lib/placement/spool/spool-keeper.ts';
+import { writeStorageView } from '@/lib/placement/storage-view.ts';
+
+const PAGE = 200;
+
+/**
+ * Compares where datasets should be with where they are, and queues the difference. The same function follows every
+ * write and every re-read, and the endless loop runs it over all datasets: catch-up, repair and backfill are one thing.
+ */
+export class Reconciler {
+  readonly #db: Database;
+  readonly #placement: Placement;
+  readonly #replicas: ReplicaRepository;
+  readonly #spools: SpoolKeeper;
+  readonly #jobs: JobSink;
+
+  constructor(parts: {
+    db: Database;
+    placement: Placement;
+    replicas: ReplicaRepository;
+    spools: SpoolKeeper;
+    jobs: JobSink;
+  }) {
+    this.#db = parts.db;
+    this.#placement = parts.placement;
+    this.#replicas = parts.replicas;
+    this.#spools = parts.spools;
+    this.#jobs = parts.jobs;
+  }
+
+  /** Queues what one dataset lacks, and ends its spool when it lacks nothing. */
+  async reconcile(datasetId: string): Promise<void> {
+    const dataset = await findPlaced(this.#db, datasetId);
+    if (!isLiving(dataset)) return;
+    const ask = () => this.#placement.wantedOrNone(dataset.userId);
+    const settled = await this.#placement.inPhase(ask, (tx, wanted) => this.#queue(tx, datasetId, wanted));
+    if (settled) await this.#releaseSpool(datasetId, ask);
+  }
+
+  /** One pass over all living datasets. Returns how many it looked at. */
+  async reconcileAll(signal?: AbortSignal, onProgress?: (looked: number) => Promise<void>): Promise<number> {
+    let looked = 0;
+    for (let after = ''; ; ) {
+      const ids = await livingIdsAfter(this.#db, after, PAGE);
+      for (const id of ids) {
+        signal?.throwIfAborted();
+        await this.reconcile(id);
+      }
+      looked += ids.length;
+      await onProgress?.(looked);
+      after = ids.at(-1) ?? '';
+      if (ids.length < PAGE) return looked;
+    }
+  }
+
+  /**
+   * Rows and jobs for what a living dataset lacks, in the caller's transaction, which holds the phase. Returns whether
+   * every wanted store has a verified copy.
+   */
+  async queueMissing(tx: Executor, dataset: { id: string; userId: string }, wanted: Wanted): Promise<boolean> {
+    const before = await this.#replicas.ofDataset(dataset.id, tx);
+    const { begin } = planPlacement(wanted.targets, before);
+    const begun = begin.map((copy) => ({ ...copy, datasetId: dataset.id, userId: dataset.userId }));
+    await this.#replicas.insertPending(tx, begun);
+    const replicas = await this.#replicas.ofDataset(dataset.id, tx);
+    const plan = planPlacement(wanted.targets, replicas);
+    for (const kind of ['write', 'verify', 'retire'] as const) {
+      for (const replica of plan[kind]) await this.#jobs.enqueue(replicaJob(kind, replica), tx);
+    }
+    for (const replica of replicas) {
+      if (replica.state === 'deleting') await this.#jobs.enqueue(replicaJob('remove', replica), tx);
+    }
+    await writeStorageView(tx, dataset.id, replicas);
+    return plan.settled;
+  }
+
+  async #queue(tx: Transaction, datasetId: string, wanted: Wanted): Promise<boolean> {
+    const dataset = await lockPlaced(tx, datasetId);
+    return isLiving(dataset) && this.queueMissing(tx, dataset, wanted);
+  }
+
+  async #releaseSpool(datasetId: string, ask: () => Promise<Wanted>): Promise<void> {
+    const { targets } = await ask();
+    await this.#spools.release(datasetId, async (tx) => {
+      return planPlacement(targets, await this.#replicas.ofDataset(datasetId, tx)).settled;
+    });
+  }
+}

@@ -1,0 +1,50 @@
+import { sql } from 'drizzle-orm';
+import type { Executor } from '@/lib/db/database.ts';
+import { roleOf } from '@/lib/placement/phase.ts';
+import { isReadable, type Replica } from '@/lib/placement/replica.ts';
+
+/** What readers that know only the old columns see of the replicas. */
+export interface StorageView {
+  storagePath: string;
+  /** Provider of the copy that `storagePath` names. */
+  storageProvider: string;
+  metadataProvider: 'supabase' | 'filesystem' | 's3' | 'dual';
+  s3StoragePath: string | null;
+}
+
+/** The view of a dataset's copies: the base key, else the S3 key. Undefined when there is no copy at all. */
+export function storageViewOf(replicas: readonly Replica[]): StorageView | undefined {
+  const shown = preferred(replicas);
+  const base = shown.find((replica) => roleOf(replica) === 'base');
+  const bucket = shown.find((replica) => roleOf(replica) === 'bucket');
+  const main = base ?? bucket;
+  if (main === undefined) return undefined;
+  return {
+    storagePath: main.objectKey,
+    storageProvider: main.provider,
+    metadataProvider: base !== undefined && bucket !== undefined ? 'dual' : main.provider,
+    s3StoragePath: bucket?.objectKey ?? null,
+  };
+}
+
+/** Completed copies; where there is none yet, those on their way: the columns may not be empty. */
+function preferred(replicas: readonly Replica[]): Replica[] {
+  const readable = replicas.filter(isReadable);
+  const living = readable.length > 0 ? readable : replicas.filter((replica) => replica.state !== 'deleting');
+  return [...living].sort((a, b) => b.generation - a.generation);
+}
+
+/** Writes the view into the dataset's row, in the transaction that changed its replicas. Other metadata stays. */
+export async function writeStorageView(tx: Executor, datasetId: string, replicas: readonly Replica[]): Promise<void> {
+  const view = storageViewOf(replicas);
+  if (view === undefined) return;
+  const metadata = JSON.stringify({ storage_provider: view.metadataProvider, s3_storage_path: view.s3StoragePath });
+  await tx.execute(sql`
+    update public.training_datasets
+    set storage_path = ${view.storagePath}, storage_provider = ${view.storageProvider},
+        metadata = coalesce(metadata, '{}'::jsonb) || ${metadata}::jsonb, updated_at = now()
+    where id::text = ${datasetId}
+      and (storage_path is distinct from ${view.storagePath}
+           or storage_provider is distinct from ${view.storageProvider}
+           or not coalesce(metadata, '{}'::jsonb) @> ${metadata}::jsonb)`);
+}

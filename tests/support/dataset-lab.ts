@@ -1,0 +1,149 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
+import { composePlacement, type PlacementParts } from '@/lib/composition/placement.ts';
+import type { DatasetDraft } from '@/lib/datasets/dataset-draft.ts';
+import type { Database } from '@/lib/db/database.ts';
+import { silentLogger } from '@/lib/observability/logger.ts';
+import { IntegrityKeys } from '@/lib/placement/integrity.ts';
+import { PLACEMENT_JOBS, type PlacementJob } from '@/lib/placement/job-types.ts';
+import type { Phase } from '@/lib/placement/phase.ts';
+import { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
+import { addressOf, type StoreRegistry, sameStore, storesOfPhase } from '@/lib/placement/store-registry.ts';
+import { FilesystemStorageService } from '@/lib/storage/filesystem-storage-service.ts';
+import { FileUrlSigner } from '@/lib/storage/signed-file-url.ts';
+import { spooledFile } from './spooled-file.ts';
+import { StoreAs } from './store-as.ts';
+
+export const INSTALLATION = 'installation-1';
+
+/** One process over a folder that outlives it: everything from the spool to two stores, on a real database. */
+export class DatasetLab {
+  readonly folder: string;
+  readonly base: StoreAs;
+  readonly bucket: StoreAs;
+  readonly directory: SpoolDirectory;
+  readonly placed: PlacementParts;
+  readonly parts: DatasetParts;
+  readonly #jobs: PlacementJob[];
+
+  private constructor(lab: {
+    folder: string;
+    base: StoreAs;
+    bucket: StoreAs;
+    directory: SpoolDirectory;
+    placed: PlacementParts;
+    parts: DatasetParts;
+    jobs: PlacementJob[];
+  }) {
+    this.folder = lab.folder;
+    this.base = lab.base;
+    this.bucket = lab.bucket;
+    this.directory = lab.directory;
+    this.placed = lab.placed;
+    this.parts = lab.parts;
+    this.#jobs = lab.jobs;
+  }
+
+  static async folder(): Promise<string> {
+    return mkdtemp(join(tmpdir(), 'longshore-lab-'));
+  }
+
+  /** A process on `folder`. A second one on the same folder stands for the next process after a crash, or a neighbour. */
+  static async open(db: Database, folder: string, options: { waitMs?: number } = {}): Promise<DatasetLab> {
+    const signer = new FileUrlSigner({ publicUrl: 'http://x', keys: [{ id: 'k', secret: Buffer.alloc(32, 1) }] });
+    const store = (name: string) => FilesystemStorageService.open({ root: join(folder, name), signer });
+    const base = new StoreAs(await store('base'), 'filesystem');
+    const bucket = new StoreAs(await store('bucket'), 's3');
+    const directory = await SpoolDirectory.open(join(folder, 'spool'), INSTALLATION);
+    const jobs: PlacementJob[] = [];
+    const ground = {
+      db,
+      registry: registryOf(base, bucket),
+      directory,
+      jobs: { enqueue: async (job: PlacementJob) => jobs.push(job) },
+      keys: new IntegrityKeys([Buffer.alloc(32, 7)]),
+      installationId: INSTALLATION,
+      longestRequestMs: 0,
+      log: silentLogger(),
+      rules: { requiredCopies: 1, waitMs: options.waitMs ?? 60_000 },
+    };
+    const placed = composePlacement(ground);
+    return new DatasetLab({ folder, base, bucket, directory, placed, parts: composeDatasets(ground, placed), jobs });
+  }
+
+  async draft(
+    records: readonly unknown[] = [{ messages: [] }],
+    more: Partial<DatasetDraft> = {},
+  ): Promise<DatasetDraft> {
+    const { spooled, report } = await spooledFile(this.directory.workFolder, records);
+    return {
+      userId: 'ada',
+      name: 'test',
+      description: null,
+      report,
+      spooled,
+      idempotency: null,
+      uploadId: null,
+      ...more,
+    };
+  }
+
+  async enterPhase(db: Database, phase: Phase): Promise<void> {
+    await db.transaction((tx) => this.placed.phases.enter(tx, { phase, actor: 'test' }));
+  }
+
+  /** Runs queued jobs, and those that they queue, until none is left. */
+  async runJobs(): Promise<void> {
+    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) await this.#run(job);
+  }
+
+  /** Kinds of the jobs that wait. */
+  get waiting(): string[] {
+    return this.#jobs.map((job) => job.type);
+  }
+
+  /** Every key in both stores, and every file in the spool and in the manifests' folder. */
+  async remains(): Promise<{ base: string[]; bucket: string[]; spool: string[]; manifests: string[] }> {
+    const keys = async (store: StoreAs) => (await store.service.list('')).objects.map((object) => object.key);
+    const work = await readdir(join(this.folder, 'spool', 'work'), { recursive: true, withFileTypes: true });
+    const spool = work.filter((entry) => entry.isFile() && entry.name !== 'lock').map((entry) => entry.name);
+    const manifests = await readdir(this.directory.manifestFolder);
+    return { base: await keys(this.base), bucket: await keys(this.bucket), spool, manifests };
+  }
+
+  async close(): Promise<void> {
+    await this.parts.janitor.settled();
+    await this.directory.close();
+  }
+
+  async dispose(): Promise<void> {
+    await this.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async #run(job: PlacementJob): Promise<void> {
+    const { worker, reconciler, cleaner } = this.placed;
+    const id = job.payload.replica_id ?? job.payload.dataset_id ?? '';
+    if (job.type === PLACEMENT_JOBS.write) await worker.write(id);
+    else if (job.type === PLACEMENT_JOBS.verify) await worker.verify(id);
+    else if (job.type === PLACEMENT_JOBS.retire) await worker.retire(id);
+    else if (job.type === PLACEMENT_JOBS.remove) await worker.remove(id);
+    else if (job.type === PLACEMENT_JOBS.reconcile) await reconciler.reconcileAll();
+    else if (job.type === PLACEMENT_JOBS.tombstones) await cleaner.checkTombstones();
+    else await this.parts.remover.cleanUp(id);
+  }
+}
+
+function registryOf(base: StoreAs, bucket: StoreAs): StoreRegistry {
+  const targets = { base: addressOf(base.service, null), bucket: addressOf(bucket.service, null) };
+  return {
+    wanted: async (_userId, phase) => storesOfPhase(phase, targets),
+    resolve: async (address) => {
+      if (sameStore(address, targets.base)) return base.service;
+      if (sameStore(address, targets.bucket)) return bucket.service;
+      throw new Error('no such store');
+    },
+  };
+}
