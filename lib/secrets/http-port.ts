@@ -1,24 +1,9 @@
-/** One small request and its whole answer. Secrets only ever make requests of a few kilobytes. */
-export interface HttpCall {
-  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
-  url: URL;
-  headers?: Record<string, string>;
-  body?: Uint8Array;
-  signal?: AbortSignal;
-}
+import type { HttpCall, SmallReply } from '@/lib/storage/http-client.ts';
 
-export interface HttpReply {
-  status: number;
-  /** Lower-case names. */
-  headers: Readonly<Record<string, string>>;
-  /** At most MAX_REPLY_BYTES; what goes beyond is cut off. */
-  body: Buffer;
-}
-
-export const MAX_REPLY_BYTES = 1_048_576;
+export type { HttpCall, SmallReply as HttpReply } from '@/lib/storage/http-client.ts';
 
 /**
- * Sends one request. MUST check the address at every connect, MUST NOT follow redirects. Any HTTP status is an answer;
- * rejects only when there is none: StorageError `endpoint_refused`, `timeout`, `unavailable` or `aborted`.
+ * Sends one small request through the endpoint guard: the address is judged at every connect and redirects are answers.
+ * Rejects only when there is no answer, with a StorageError.
  */
-export type HttpSend = (call: HttpCall) => Promise<HttpReply>;
+export type HttpSend = (call: HttpCall) => Promise<SmallReply>;

@@ -16,8 +16,6 @@ export interface KeyUse {
   status: 'current' | 'previous' | 'unknown';
 }
 
-const BATCH = 100;
-
 /**
  * Brings all secrets under the current master key. What is done is in the rows themselves, so it may be killed and
  * started again anywhere, also by several processes at once. Contents are not touched.
@@ -25,10 +23,12 @@ const BATCH = 100;
 export class MasterKeyRotation {
   private readonly db: Database;
   private readonly keyring: Keyring;
+  private readonly batchSize: number;
 
-  constructor(db: Database, keyring: Keyring) {
+  constructor(db: Database, keyring: Keyring, batchSize = 100) {
     this.db = db;
     this.keyring = keyring;
+    this.batchSize = batchSize;
   }
 
   /** Which master keys the stored secrets need. A previous key may be taken away when it is not among them any more. */
@@ -65,7 +65,7 @@ export class MasterKeyRotation {
 
   private batchAfter(last: string) {
     const waiting = and(gt(secrets.id, last), isNotNull(secrets.keyId), ne(secrets.keyId, this.keyring.current.id));
-    return this.db.select().from(secrets).where(waiting).orderBy(asc(secrets.id)).limit(BATCH);
+    return this.db.select().from(secrets).where(waiting).orderBy(asc(secrets.id)).limit(this.batchSize);
   }
 
   private async rewrap(row: typeof secrets.$inferSelect): Promise<keyof RotationProgress> {

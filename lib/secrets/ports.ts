@@ -12,10 +12,9 @@ export interface BucketAddress {
 
 /** Knows which copies are reached by which secret version. Implemented by placement, on its replica rows. */
 export interface SecretUsage {
-  /**
-   * What would be lost without these versions. A dataset's copies are sole when no completed copy is reached otherwise.
-   * Inside a transaction the datasets counted MUST stay as they are until it ends.
-   */
+  /** No copy of a dataset that these versions reach is taken away, or begins to be, before the transaction ends. */
+  hold(tx: Transaction, userId: string, secretIds: readonly string[]): Promise<void>;
+  /** What would be lost without these versions. A dataset's copies are sole when no completed copy is reached otherwise. */
   usageOf(executor: Executor, userId: string, secretIds: readonly string[]): Promise<SecretUsageView>;
   /** Makes what lies in this bucket and was reached by another of the user's versions be reached by `secretId`. */
   repoint(tx: Transaction, userId: string, secretId: string, bucket: BucketAddress): Promise<number>;

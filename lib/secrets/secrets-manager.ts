@@ -30,7 +30,7 @@ export interface SecretsManagerOptions {
   audit: AuditSink;
   sessions: AwsSessions;
   /** The external id that belongs to a user in this installation: always the same. */
-  externalIdOf: (userId: string) => Promise<string>;
+  externalIdOf: (userId: string) => string;
   newId: IdGenerator;
   now: () => Date;
 }
@@ -105,7 +105,7 @@ export class SecretsManager {
    * @throws invalid_secret, secret_test_failed (with the report; nothing was stored)
    */
   async put(userId: string, provider: SecretProvider, body: unknown, options: PutOptions): Promise<TestedSecret> {
-    const content = await this.parse(userId, provider, body);
+    const content = this.parse(userId, provider, body);
     const report = await this.options.tester.test(userId, provider, content, options);
     if (report.status !== 'ok' && options.storeFailing !== true) throw testFailed(report);
     const id = await this.options.db.transaction((tx) =>
@@ -122,7 +122,7 @@ export class SecretsManager {
     body: unknown,
     options: TestOptions = {},
   ): Promise<DoctorReport> {
-    return this.options.tester.test(userId, provider, await this.parse(userId, provider, body), options);
+    return this.options.tester.test(userId, provider, this.parse(userId, provider, body), options);
   }
 
   /**
@@ -166,8 +166,8 @@ export class SecretsManager {
     });
   }
 
-  private async parse(userId: string, provider: SecretProvider, body: unknown) {
-    return parseSecretInput(provider, body, { externalId: await this.options.externalIdOf(userId) });
+  private parse(userId: string, provider: SecretProvider, body: unknown) {
+    return parseSecretInput(provider, body, { externalId: this.options.externalIdOf(userId) });
   }
 
   private async store(
@@ -244,6 +244,7 @@ export class SecretsManager {
   private async eraseUnused(tx: Transaction, userId: string, provider: SecretProvider, actor: string) {
     const rows = (await secretRepository.heads(tx, userId, provider)).filter(({ state }) => state !== 'deleted');
     if (rows.length === 0) throw notFound(provider);
+    await this.options.usage.hold(tx, userId, idsOf(rows));
     const usage = await this.options.usage.usageOf(tx, userId, idsOf(rows));
     if (usage.sole_copy_count > 0) throw inUse(usage);
     await secretRepository.erase(tx, userId, idsOf(rows), this.options.now());

@@ -109,7 +109,7 @@ function timeoutFailure(timeoutMs: number): FailureDetails {
   return {
     code: 'timeout',
     message: `No answer within ${Math.round(timeoutMs / 1000)} seconds.`,
-    remedy: 'Check the endpoint and the network between this machine and the store, then test again.',
+    remedy: 'Check the address and the network between, then test again.',
   };
 }
 
@@ -119,15 +119,15 @@ const STORAGE_FAILURES: Partial<Record<StorageError['code'], Omit<FailureDetails
     remedy: 'Give a public address. An operator may allow private ones with ALLOW_PRIVATE_ENDPOINTS=true.',
   },
   unavailable: {
-    message: 'The store cannot be reached, or answers with a fault of its own.',
-    remedy: 'Check the address and whether the store is up, then test again.',
+    message: 'It cannot be reached from here.',
+    remedy: 'Check the address, the network, and whether the other side is up, then test again.',
   },
-  rate_limited: { message: 'The store asks for fewer requests.', remedy: 'Wait a minute and test again.' },
+  rate_limited: { message: 'The other side asks for fewer requests.', remedy: 'Wait a minute and test again.' },
 };
 
 function storageFailure(error: StorageError): FailureDetails {
   const known = STORAGE_FAILURES[error.code];
-  return { code: error.code, message: `The store answered: ${error.detail ?? error.code}.`, ...known };
+  return { code: error.code, message: `The answer was: ${error.detail ?? error.code}.`, ...known };
 }
 
 /**
