@@ -8,7 +8,7 @@ import { migrate } from './migrator.ts';
 import { connectPostgres, type PostgresOptions, quietLostConnections } from './postgres.ts';
 import { type Database, databaseOver } from './session.ts';
 
-export type { Database, Executor, Transaction } from './session.ts';
+export { afterCommit, type Database, type Executor, type Transaction } from './session.ts';
 
 export type DatabaseKind = 'postgres' | 'embedded';
 

@@ -201,6 +201,7 @@ export const jobs = longshore.table('jobs', {
   leaseOwner: text('lease_owner'),
   leaseUntil: instant('lease_until'),
   cancelRequested: boolean('cancel_requested').notNull().default(false),
+  runAgain: boolean('run_again').notNull().default(false),
   progress: jsonb('progress').$type<JsonObject>(),
   result: jsonb('result').$type<unknown>(),
   error: jsonb('error').$type<JsonObject>(),

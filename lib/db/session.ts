@@ -57,9 +57,20 @@ class SafeSession extends NodePgSession<Schema, Tables> {
 interface OpenTransaction {
   pool: NodePgClient;
   open: boolean;
+  afterCommit: (() => void)[];
 }
 
 const around = new AsyncLocalStorage<OpenTransaction>();
+
+/**
+ * Calls `work` when the transaction that surrounds this call has committed, and never if it does not; at once where there
+ * is none. For hints to other parts of this process: it is lost when the process ends in between. MUST not throw.
+ */
+export function afterCommit(work: () => void): void {
+  const transaction = around.getStore();
+  if (transaction?.open) transaction.afterCommit.push(work);
+  else work();
+}
 
 class PoolSession extends SafeSession {
   readonly #pool: pg.Pool;
@@ -88,9 +99,11 @@ class PoolSession extends SafeSession {
   override async transaction<T>(work: (tx: Transaction) => Promise<T>, config?: PgTransactionConfig): Promise<T> {
     await this.beforeExecute();
     const client = await this.#connect();
-    const state: OpenTransaction = { pool: this.#pool, open: true };
+    const state: OpenTransaction = { pool: this.#pool, open: true, afterCommit: [] };
     try {
-      return await around.run(state, () => this.#runOn(client, work, config));
+      const result = await around.run(state, () => this.#runOn(client, work, config));
+      for (const hint of state.afterCommit) hint();
+      return result;
     } finally {
       state.open = false;
       // A connection that is not back in the idle state (rollback failed, socket lost) must not serve anybody else.

@@ -211,6 +211,8 @@ create table longshore.jobs (
   lease_owner text,
   lease_until timestamptz(3),
   cancel_requested boolean not null default false,
+  -- Wanted once more while it was running: what it had already read may have changed since.
+  run_again boolean not null default false,
   progress jsonb,
   result jsonb,
   error jsonb,
@@ -219,9 +221,10 @@ create table longshore.jobs (
   finished_at timestamptz(3)
 );
 create unique index jobs_dedupe on longshore.jobs (dedupe_key) where state in ('queued', 'running');
-create index jobs_due on longshore.jobs (priority desc, run_at, id) where state = 'queued';
+create index jobs_due on longshore.jobs (type, priority desc, run_at, id) where state = 'queued';
 create index jobs_leases on longshore.jobs (lease_until) where state = 'running';
 create index jobs_finished on longshore.jobs (finished_at) where finished_at is not null;
+create index jobs_user on longshore.jobs (user_id, id desc) where user_id is not null;
 
 create table longshore.schedules (
   name text primary key,

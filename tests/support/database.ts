@@ -70,14 +70,16 @@ async function openEmbedded(): ReturnType<Source['open']> {
   return { handle, release };
 }
 
-/** As after the first start: no rows but the first phase. */
+/** As after the first start: no rows but the first phase. Deletes: to truncate makes every table's files anew. */
 export async function removeAllRows(db: Database): Promise<void> {
-  const { rows } = await db.execute<{ names: string }>(sql`
-    select string_agg(format('%I.%I', schemaname, tablename), ', ') as names from pg_tables
+  const { rows } = await db.execute<{ name: string }>(sql`
+    select format('%I.%I', schemaname, tablename) as name from pg_tables
     where schemaname = 'longshore' and tablename <> 'schema_migrations'
        or schemaname = 'public' and tablename = 'training_datasets'`);
+  const deletes = rows.map(({ name }) => `delete from ${name};`).join('\n');
   await db.transaction(async (tx) => {
-    await tx.execute(sql.raw(`truncate ${rows[0]?.names} restart identity cascade`));
+    await tx.execute(sql`set local session_replication_role = replica`);
+    await tx.execute(sql.raw(deletes));
     await tx.execute(sql`
       with first as (
         insert into longshore.phases (phase, actor, reason) values ('base_only', 'installation', 'first start')
