@@ -42,10 +42,10 @@ export class RowBatcher {
     if (this.#dropped) return;
     let plain = start;
     for (let at = start; at < end; at++) {
-      const escape = ESCAPES[bytes[at] ?? 0];
-      if (escape === undefined) continue;
+      const escaped = ESCAPES[bytes[at] ?? 0];
+      if (escaped === undefined) continue;
       this.#copy(bytes, plain, at);
-      this.#writer.buffer.append(escape, 0, escape.byteLength);
+      this.#writer.buffer.append(escaped, 0, escaped.byteLength);
       plain = at + 1;
     }
     this.#copy(bytes, plain, end);
