@@ -1,6 +1,7 @@
 import type { ApiKeys, KeyHolder } from '@/lib/accounts/api-keys.ts';
 import type { JobTokens } from '@/lib/accounts/job-tokens.ts';
 import type { Sessions } from '@/lib/accounts/sessions.ts';
+import type { Users } from '@/lib/accounts/users.ts';
 import { LongshoreError, messageOf } from '@/lib/errors.ts';
 import type { Authenticator, JobClaim, Principal } from '@/lib/http/principal.ts';
 import { peerAddress } from '@/lib/http/request-scope.ts';
@@ -10,6 +11,7 @@ import type { SupabaseJwtVerifier } from '@/lib/http/supabase-jwt.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 
 export interface AuthenticatorParts {
+  users: Users;
   apiKeys: ApiKeys;
   sessions: Sessions;
   jobTokens: JobTokens;
@@ -24,6 +26,9 @@ export interface AuthenticatorParts {
 /** How long a key or session that was found good is believed without asking again; also how late a revocation works. */
 const BELIEF_MS = 2_000;
 const MAX_BELIEFS = 5_000;
+
+/** Refusals that may be somebody trying keys. */
+const GUESSES = new Set(['invalid_credentials', 'link_spent']);
 
 interface Belief {
   principal: Principal;
@@ -52,6 +57,16 @@ export class RequestAuthenticator implements Authenticator {
   /** Whom an API key or, with Supabase, an access token speaks for. */
   async userOf(token: string): Promise<Principal> {
     return this.#believe(token, () => (token.startsWith('ls') ? this.#fromKey(token) : this.#fromJwt(token)));
+  }
+
+  /** Spends the token of a sign-in link. */
+  async userOfLink(token: string): Promise<Principal> {
+    return this.#limited(async () => {
+      const link = await this.#parts.sessions.redeemLink(token);
+      const user = link === undefined ? undefined : await this.#parts.users.find(link.userId);
+      if (user === undefined || user.disabledAt !== null) throw linkSpent();
+      return { userId: user.id, name: user.name, role: user.role, via: 'session' };
+    });
   }
 
   async job(request: Request): Promise<JobClaim> {
@@ -88,7 +103,7 @@ export class RequestAuthenticator implements Authenticator {
     try {
       return await find();
     } catch (error) {
-      if (error instanceof LongshoreError && error.code === 'invalid_credentials') this.#parts.limit.failed(address);
+      if (error instanceof LongshoreError && GUESSES.has(error.code)) this.#parts.limit.failed(address);
       throw error;
     }
   }
@@ -112,8 +127,11 @@ export class RequestAuthenticator implements Authenticator {
         hint: 'Keys start with ls_. Access tokens of Supabase Auth need AUTH_MODE=supabase.',
       });
     }
-    const user = await this.#parts.supabase.verify(token);
-    return { userId: user.id, name: user.name, role: user.role, via: 'jwt', expiresAt: user.expiresAt };
+    const claimed = await this.#parts.supabase.verify(token);
+    const user = await this.#parts.users.ensure({ id: claimed.id, name: claimed.name });
+    if (user.disabledAt !== null) throw disabled();
+    const role = claimed.role === 'admin' ? 'admin' : user.role;
+    return { userId: user.id, name: user.name, role, via: 'jwt', expiresAt: claimed.expiresAt };
   }
 
   async #fromSession(token: string): Promise<Principal> {
@@ -136,6 +154,16 @@ function bearer(request: Request): string | undefined {
   if (token !== undefined && token.length <= 8192) return token;
   throw new LongshoreError('invalid_credentials', 'The Authorization header is not understood.', {
     hint: 'Send: Authorization: Bearer <key>',
+  });
+}
+
+function disabled(): LongshoreError {
+  return new LongshoreError('forbidden', 'This account was disabled.', { hint: 'Ask an admin of Longshore.' });
+}
+
+function linkSpent(): LongshoreError {
+  return new LongshoreError('link_spent', 'This sign-in link was used already, or is older than an hour.', {
+    hint: 'Restart the server for a new link, or sign in with the key in DATA_DIR/admin-key.',
   });
 }
 

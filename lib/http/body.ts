@@ -3,6 +3,7 @@ import { LongshoreError } from '@/lib/errors.ts';
 
 /** JSON bodies are small: names, credentials, options. Datasets never come this way. */
 export const MAX_JSON_BYTES = 1024 * 1024;
+const MAX_FORM_BYTES = 16 * 1024;
 
 /**
  * Reads a JSON body of at most `maxBytes`.
@@ -21,6 +22,11 @@ export async function readJson(request: Request, maxBytes = MAX_JSON_BYTES): Pro
   } catch (cause) {
     throw new LongshoreError('invalid_json', 'The body is not valid JSON.', { hint: 'Send one JSON object.', cause });
   }
+}
+
+/** The fields of a small form (application/x-www-form-urlencoded), the last of each name. */
+export async function readForm(request: Request): Promise<Record<string, string>> {
+  return Object.fromEntries(new URLSearchParams(await readText(request, MAX_FORM_BYTES)));
 }
 
 async function readText(request: Request, maxBytes: number): Promise<string> {

@@ -67,8 +67,9 @@ export function endpoint<A extends Auth, Q extends ZodType = ZodType<unknown>, B
   handler: Handler<A, z.infer<Q>, z.infer<B>>,
 ): DescribedHandler {
   const handle = (request: Request, context: RouteContext): Promise<Response> => {
-    const requestId = workContext()?.requestId ?? requestIdOf(request);
-    return withWorkContext({ requestId }, () => answer(options, handler, { request, context, requestId }));
+    const work = workContext() ?? { requestId: requestIdOf(request) };
+    const arrival = { request, context, requestId: work.requestId };
+    return withWorkContext(work, () => answer(options, handler, arrival));
   };
   return Object.assign(handle, { endpoint: options as EndpointOptions<Auth, ZodType, ZodType> });
 }

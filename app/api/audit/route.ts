@@ -1,0 +1,22 @@
+import { auditView, showAudit } from '@/lib/http/account-views.ts';
+import { endpoint } from '@/lib/http/endpoint.ts';
+import { numberCursor, pageOf, pageQuery } from '@/lib/http/pagination.ts';
+import { json } from '@/lib/http/responses.ts';
+import { z } from 'zod';
+
+/** Admins see everything, others what was done to their own things. */
+export const GET = endpoint(
+  {
+    auth: 'user',
+    summary: 'Who did what, newest first',
+    query: pageQuery,
+    answer: z.object({ entries: z.array(auditView), next_cursor: z.string().nullable() }),
+  },
+  async ({ app, user, query }) => {
+    const userId = user.role === 'admin' ? undefined : user.userId;
+    const before = numberCursor(query.cursor);
+    const rows = await app.accounts.audit.list({ userId, before, limit: query.limit + 1 });
+    const { items, nextCursor } = pageOf(rows, query.limit, (entry) => String(entry.id));
+    return json({ entries: items.map(showAudit), next_cursor: nextCursor });
+  },
+);
