@@ -93,7 +93,7 @@ export const AREAS: Record<string, AreaRule> = {
     reason: 'the page speaks HTTP only, and runs the pure ingest core',
   },
   server: {
-    may: [...BASE, 'lib/http', 'lib/composition', 'lib/streams', 'app/api'],
+    may: [...BASE, 'lib/accounts', 'lib/http', 'lib/composition', 'lib/streams', 'app/api'],
     reason: 'the process around the routes',
   },
   cli: { may: 'all', reason: 'the command line composes what it needs' },

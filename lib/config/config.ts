@@ -162,6 +162,16 @@ function assemble(values: Partial<Values>): Config {
   };
 }
 
+/**
+ * Where people reach this installation.
+ * @param port the one that is really listened on, where PORT is 0
+ */
+export function configuredBaseUrl({ publicUrl, host, port: wanted }: Config, port = wanted): URL {
+  if (publicUrl !== undefined) return publicUrl;
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return new URL(`http://${name}:${port}`);
+}
+
 function databaseOf(values: Partial<Values>): DatabaseConfig {
   if (values.DATABASE_URL === undefined) return { kind: 'embedded' };
   return { kind: 'postgres', url: values.DATABASE_URL, poolSize: values.DATABASE_POOL_SIZE ?? 10 };

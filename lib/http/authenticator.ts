@@ -149,7 +149,7 @@ function keyPrincipal(holder: KeyHolder): Principal {
 
 function bearer(request: Request): string | undefined {
   const header = request.headers.get('authorization');
-  if (header === null) return undefined;
+  if (header === null || header.trim() === '') return undefined;
   const token = /^Bearer +([^\s]+)$/i.exec(header.trim())?.[1];
   if (token !== undefined && token.length <= 8192) return token;
   throw new LongshoreError('invalid_credentials', 'The Authorization header is not understood.', {

@@ -149,7 +149,6 @@ export function requestIdOf(request: Request): string {
 async function logFailure(error: unknown): Promise<void> {
   const app = await currentApplication().catch(() => undefined);
   if (app === undefined) return;
-  const fields = { err: error, status: statusOf(error) };
-  if (isInternal(error)) app.log.error(fields, `request failed: ${messageOf(error)}`);
-  else app.log.debug(fields, 'request refused');
+  if (isInternal(error)) app.log.error({ err: error }, `request failed: ${messageOf(error)}`);
+  else app.log.debug({ status: statusOf(error) }, `request refused: ${messageOf(error)}`);
 }

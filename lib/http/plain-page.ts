@@ -45,9 +45,9 @@ const HEADERS = {
 
 export function plainPage(page: PlainPage): Response {
   const parts = [
-    `<h1>${escape(page.title)}</h1>`,
-    ...page.paragraphs.map((paragraph) => `<p>${escape(paragraph)}</p>`),
-    ...(page.command === undefined ? [] : [`<code>${escape(page.command)}</code>`]),
+    `<h1>${escapeHtml(page.title)}</h1>`,
+    ...page.paragraphs.map((paragraph) => `<p>${escapeHtml(paragraph)}</p>`),
+    ...(page.command === undefined ? [] : [`<code>${escapeHtml(page.command)}</code>`]),
     ...(page.keyForm === undefined ? [] : [keyForm(page.keyForm)]),
   ];
   return new Response(document(page.title, parts.join('\n')), { status: page.status, headers: HEADERS });
@@ -59,7 +59,7 @@ function document(title: string, main: string): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(title)} · Longshore</title>
+<title>${escapeHtml(title)} · Longshore</title>
 <style>${STYLE}</style>
 </head>
 <body>
@@ -72,13 +72,13 @@ ${main}
 }
 
 function keyForm(action: string): string {
-  return `<form method="post" action="${escape(action)}">
+  return `<form method="post" action="${escapeHtml(action)}">
 <label for="key">API key</label>
 <input id="key" name="key" type="password" autocomplete="current-password" required autofocus>
 <button>Sign in</button>
 </form>`;
 }
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

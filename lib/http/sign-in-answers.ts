@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { LongshoreError } from '@/lib/errors.ts';
 import { readForm, readJson } from '@/lib/http/body.ts';
 import type { Call } from '@/lib/http/endpoint.ts';
@@ -5,7 +6,6 @@ import { requireOwnOrigin } from '@/lib/http/origin.ts';
 import { plainPage } from '@/lib/http/plain-page.ts';
 import { statusOf } from '@/lib/http/problem.ts';
 import { noContent, redirect } from '@/lib/http/responses.ts';
-import { z } from 'zod';
 
 const credentials = z.object({ key: z.string().trim().min(1).max(8192) });
 

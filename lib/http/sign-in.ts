@@ -4,6 +4,7 @@ import type { Sessions } from '@/lib/accounts/sessions.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { RequestAuthenticator } from '@/lib/http/authenticator.ts';
 import type { Principal } from '@/lib/http/principal.ts';
+import { statusOf } from '@/lib/http/problem.ts';
 import type { SessionCookie } from '@/lib/http/session-cookie.ts';
 
 export interface SignInParts {
@@ -40,12 +41,12 @@ export class SignIn {
     return cookie.set(request, token, expiresAt);
   }
 
-  /** Who is signed in by cookie already. */
+  /** Who is signed in already. */
   async current(request: Request): Promise<Principal | undefined> {
     try {
       return await this.#parts.authenticator.user(request);
     } catch (error) {
-      if (error instanceof LongshoreError && error.code === 'unauthenticated') return undefined;
+      if (error instanceof LongshoreError && statusOf(error) === 401) return undefined;
       throw error;
     }
   }

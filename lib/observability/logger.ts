@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { redact, redactText } from '@/lib/observability/redact.ts';
 import { workContext } from '@/lib/observability/request-context.ts';
+import { terminalLog } from '@/lib/observability/terminal-log.ts';
 
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
 
@@ -18,18 +19,22 @@ export interface Logger {
 
 export interface LoggerOptions {
   level: LogLevel;
-  /** Where JSON lines go. Default: stderr, so that stdout stays for what a command answers. */
-  destination?: Writable;
+  /**
+   * Where JSON lines go. Default: stderr, so that stdout stays for what a command answers; one readable line each where
+   * that is a terminal.
+   */
+  destination?: Pick<Writable, 'write'>;
 }
 
 export function createLogger(options: LoggerOptions): Logger {
-  const destination = options.destination ?? pino.destination({ dest: 2, sync: true });
+  const destination = options.destination ?? standardError();
   return pino(
     {
       level: options.level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      mixin: () => workContext() ?? {},
+      // A copy: pino writes the line's own fields into it.
+      mixin: () => ({ ...workContext() }),
       formatters: {
         level: (label) => ({ level: label }),
         bindings: (bindings) => redact(bindings) as Record<string, unknown>,
@@ -45,6 +50,11 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     destination,
   );
+}
+
+function standardError(): Pick<Writable, 'write'> {
+  const lines = pino.destination({ dest: 2, sync: true });
+  return process.stderr.isTTY === true ? terminalLog(lines) : lines;
 }
 
 /** For tests and tools that want no output. */

@@ -1,8 +1,8 @@
+import { z } from 'zod';
 import { auditView, showAudit } from '@/lib/http/account-views.ts';
 import { endpoint } from '@/lib/http/endpoint.ts';
 import { numberCursor, pageOf, pageQuery } from '@/lib/http/pagination.ts';
 import { json } from '@/lib/http/responses.ts';
-import { z } from 'zod';
 
 /** Admins see everything, others what was done to their own things. */
 export const GET = endpoint(

@@ -1,7 +1,7 @@
+import { z } from 'zod';
 import { keyView, newKeyBody, showKey } from '@/lib/http/account-views.ts';
 import { endpoint } from '@/lib/http/endpoint.ts';
 import { json } from '@/lib/http/responses.ts';
-import { z } from 'zod';
 
 export const GET = endpoint(
   { auth: 'user', summary: 'List your API keys', answer: z.object({ keys: z.array(keyView) }) },

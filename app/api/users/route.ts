@@ -1,8 +1,8 @@
+import { z } from 'zod';
 import { newUserBody, showUser, userView } from '@/lib/http/account-views.ts';
 import { endpoint } from '@/lib/http/endpoint.ts';
 import { pageOf, pageQuery } from '@/lib/http/pagination.ts';
 import { json } from '@/lib/http/responses.ts';
-import { z } from 'zod';
 
 export const GET = endpoint(
   {

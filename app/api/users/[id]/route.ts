@@ -1,7 +1,7 @@
+import { z } from 'zod';
 import { showUser, userChangeBody, userView } from '@/lib/http/account-views.ts';
 import { endpoint } from '@/lib/http/endpoint.ts';
 import { json } from '@/lib/http/responses.ts';
-import { z } from 'zod';
 
 const answer = z.object({ user: userView });
 

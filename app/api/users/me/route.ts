@@ -1,6 +1,6 @@
+import { z } from 'zod';
 import { endpoint } from '@/lib/http/endpoint.ts';
 import { json } from '@/lib/http/responses.ts';
-import { z } from 'zod';
 
 const answer = z.object({
   user: z.object({ id: z.string(), name: z.string(), role: z.enum(['admin', 'member']) }),

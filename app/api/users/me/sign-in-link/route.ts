@@ -1,6 +1,6 @@
+import { z } from 'zod';
 import { endpoint } from '@/lib/http/endpoint.ts';
 import { json } from '@/lib/http/responses.ts';
-import { z } from 'zod';
 
 export const POST = endpoint(
   {
