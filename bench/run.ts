@@ -7,6 +7,7 @@ const folder = fileURLToPath(new URL('.', import.meta.url));
 const known = readdirSync(folder)
   .filter((name) => name.endsWith('.bench.ts'))
   .map((name) => name.replace('.bench.ts', ''));
+const flags = process.argv.slice(2).filter((word) => word.startsWith('-'));
 const wanted = process.argv.slice(2).filter((word) => !word.startsWith('-'));
 const unknown = wanted.filter((name) => !known.includes(name));
 
@@ -16,6 +17,6 @@ if (unknown.length > 0) {
 }
 for (const name of wanted.length > 0 ? wanted : known) {
   console.log(`\n## ${name}\n`);
-  const { status } = spawnSync('npx', ['tsx', `${folder}${name}.bench.ts`], { stdio: 'inherit' });
+  const { status } = spawnSync('npx', ['tsx', `${folder}${name}.bench.ts`, ...flags], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }

@@ -1,0 +1,136 @@
+/**
+ * Upload to ready over HTTP against `gzip -6` and `pigz -p 2 -6` on the same file in the same run, with the memory of all
+ * processes of the server beside it. `--large` adds a 4 GiB upload, which must take no more memory than 256 MiB.
+ */
+import { execSync, spawn } from 'node:child_process';
+import { createReadStream, statSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { type SampleKind, sampleFile } from './data.ts';
+import { watchMemory } from './process-memory.ts';
+import { describeMachine, median, printTable, secondsOf } from './table.ts';
+
+const MIB = 2 ** 20;
+const SIZE_BYTES = 256 * MIB;
+const LARGE_COPIES = 16;
+const ROUNDS = 3;
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+interface Server {
+  pid: number;
+  url: string;
+  key: string;
+  stop(): Promise<void>;
+}
+
+async function startServer(dataDir: string): Promise<{ server: Server; startPeak: number }> {
+  const env = { ...process.env, DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'error', DATABASE_URL: '' };
+  const child = spawn(process.execPath, [join(root, 'dist/cli/main.js'), 'serve'], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const pid = child.pid ?? 0;
+  const memory = watchMemory(pid);
+  for await (const line of createInterface({ input: child.stderr })) {
+    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
+    if (url === undefined) continue;
+    const key = (await readFile(join(dataDir, 'admin-key'), 'utf8')).trim();
+    const stop = async () => {
+      child.kill('SIGTERM');
+      await new Promise((done) => child.once('exit', done));
+    };
+    return { server: { pid, url, key, stop }, startPeak: memory.stop() };
+  }
+  throw new Error('the server did not start');
+}
+
+/** Sends the file `copies` times as one body and resolves with the stored size when the dataset is ready. */
+function upload({ url, key }: Server, path: string, copies: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      authorization: `Bearer ${key}`,
+      'content-type': 'application/octet-stream',
+      'content-length': statSync(path).size * copies,
+    };
+    const outgoing = request(
+      `${url}/api/training/dataset?name=bench&filename=bench.jsonl`,
+      { method: 'POST', headers },
+      async (answer) => {
+        const text = Buffer.concat(await answer.toArray()).toString();
+        if (answer.statusCode === 201) resolve(JSON.parse(text).dataset.file_size_bytes);
+        else reject(new Error(`${answer.statusCode}: ${text.slice(0, 500)}`));
+      },
+    );
+    outgoing.on('error', reject);
+    const send = (left: number): void => {
+      createReadStream(path, { highWaterMark: MIB })
+        .on('error', reject)
+        .on('end', () => (left > 1 ? send(left - 1) : outgoing.end()))
+        .pipe(outgoing, { end: false });
+    };
+    send(copies);
+  });
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ seconds: number; value: T }> {
+  const start = performance.now();
+  const value = await work();
+  return { seconds: (performance.now() - start) / 1000, value };
+}
+
+interface Measured {
+  seconds: number;
+  peakMiB: number;
+  objectBytes: number;
+}
+
+/** A fresh installation for each measurement: the first start counts. */
+async function measureUpload(path: string, copies: number): Promise<Measured> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'longshore-bench-server-'));
+  try {
+    const { server, startPeak } = await startServer(dataDir);
+    const memory = watchMemory(server.pid);
+    const { seconds, value } = await timed(() => upload(server, path, copies));
+    const peak = Math.max(startPeak, memory.stop());
+    await server.stop();
+    return { seconds, peakMiB: Math.round(peak / MIB), objectBytes: value };
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function measureKind(kind: SampleKind): Promise<(string | number)[]> {
+  const path = await sampleFile(kind, SIZE_BYTES);
+  const rounds = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const gzip = secondsOf(`gzip -6 -c ${path}`);
+    const pigz = secondsOf(`pigz -p 2 -6 -c ${path}`);
+    rounds.push({ gzip, pigz, ours: await measureUpload(path, 1) });
+  }
+  const gzipBytes = Number(execSync(`gzip -6 -c ${path} | wc -c`).toString());
+  const ratio = (peer: 'gzip' | 'pigz') => median(rounds.map((round) => round.ours.seconds / round[peer])).toFixed(2);
+  const ours = rounds.map((round) => round.ours);
+  return [
+    `${kind}, 256 MiB`,
+    median(ours.map((o) => o.seconds)).toFixed(2),
+    ratio('gzip'),
+    ratio('pigz'),
+    ((ours[0]?.objectBytes ?? 0) / gzipBytes).toFixed(3),
+    Math.max(...ours.map((o) => o.peakMiB)),
+  ];
+}
+
+console.log(`${describeMachine()}, medians of ${ROUNDS} rounds\n`);
+const rows = [await measureKind('chat'), await measureKind('alpaca')];
+if (process.argv.includes('--large')) {
+  const large = await measureUpload(await sampleFile('chat', SIZE_BYTES), LARGE_COPIES);
+  rows.push(['chat, 4 GiB', large.seconds.toFixed(2), '', '', '', large.peakMiB]);
+}
+printTable(
+  ['upload to ready', 'seconds', '/ gzip -6', '/ pigz -p 2 -6', 'size / gzip -6', 'peak MiB, all processes'],
+  rows,
+);
