@@ -26,7 +26,7 @@ import {
 } from '@/lib/storage/s3-upload-state.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { PutOptions, ReplayableBody, StoredObject } from '@/lib/storage/storage-service.ts';
-import { JournalWriter } from '@/lib/storage/upload-journal.ts';
+import { JournalWriter, withRemains } from '@/lib/storage/upload-journal.ts';
 import { pieceSha256, sendPiece } from '@/lib/storage/upload-source.ts';
 
 /**
@@ -216,7 +216,7 @@ export class S3MultipartUpload {
       await this.options.journal?.clear();
       return error;
     } catch (abortError) {
-      return withRemains(error, state.uploadId, abortError);
+      return withRemains(error, abortError);
     }
   }
 
@@ -247,12 +247,4 @@ function partBytes(state: S3UploadState, number: number): number {
 /** Stores disagree on the quotes around tags. */
 function bareTag(etag: string): string {
   return etag.replace(/^"|"$/g, '');
-}
-
-function withRemains(error: unknown, uploadId: string, abortError: unknown): unknown {
-  if (!(error instanceof StorageError)) return error;
-  const { provider, operation, key, retry, retryAfterMs } = error;
-  const detail = `${error.detail ?? error.code}; the unfinished upload ${uploadId} could not be given up`;
-  const cause = new AggregateError([error, abortError]);
-  return new StorageError(error.code, { provider, operation, key, retry, retryAfterMs, detail, cause });
 }

@@ -1,3 +1,4 @@
+import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { UploadJournal, UploadState } from '@/lib/storage/storage-service.ts';
 
 /** A journal in memory: lets a retry within one process go on where the last attempt stopped. */
@@ -43,4 +44,13 @@ export class JournalWriter {
       this.writing = undefined;
     }
   }
+}
+
+/** The failure of a put whose unfinished upload could not be given up either: somebody has to know that bytes are left. */
+export function withRemains(error: unknown, abortError: unknown): unknown {
+  if (!(error instanceof StorageError)) return error;
+  const { provider, operation, key, retry, retryAfterMs } = error;
+  const detail = `${error.detail ?? error.code}; its unfinished upload could not be given up`;
+  const cause = new AggregateError([error, abortError]);
+  return new StorageError(error.code, { provider, operation, key, retry, retryAfterMs, detail, cause });
 }

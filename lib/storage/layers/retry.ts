@@ -1,6 +1,13 @@
 import { type RunCall, type StorageCall, StorageLayer } from '@/lib/storage/layers/storage-layer.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
-import type { PutOptions, ReplayableBody, StorageService, StoredObject } from '@/lib/storage/storage-service.ts';
+import type {
+  PutOptions,
+  ReplayableBody,
+  StorageService,
+  StoredObject,
+  UploadJournal,
+} from '@/lib/storage/storage-service.ts';
+import { memoryJournal, withRemains } from '@/lib/storage/upload-journal.ts';
 import { sleep } from '@/lib/streams/abort.ts';
 
 export interface RetryOptions {
@@ -40,34 +47,69 @@ class RetryLayer extends StorageLayer {
     };
   }
 
-  /** After an attempt whose outcome is unknown, the key may be taken by our own object: that is success. */
+  /**
+   * Where the store can go on with an upload, attempts share a journal, and one that got further than all before it
+   * counts as the first again. An upload that nobody will go on with is given up at the end.
+   */
   override async put(key: string, body: ReplayableBody, options: PutOptions = {}): Promise<StoredObject> {
+    const own = options.journal === undefined && this.capabilities.resumablePut ? memoryJournal() : undefined;
+    const furthest = watchProgress(options.onProgress);
+    const wanted = { ...options, journal: options.journal ?? own, onProgress: furthest.onProgress };
+    try {
+      return await this.putUntilDone(key, body, wanted, furthest.advanced);
+    } catch (error) {
+      throw own === undefined ? error : await this.giveUp(own, error);
+    }
+  }
+
+  protected around<T>(call: StorageCall, run: RunCall<T>): Promise<T> {
+    return this.repeat(call, run, () => false);
+  }
+
+  /** After an attempt whose outcome is unknown, the key may be taken by our own object: that is success. */
+  private putUntilDone(
+    key: string,
+    body: ReplayableBody,
+    options: PutOptions,
+    advanced: () => boolean,
+  ): Promise<StoredObject> {
     let attempts = 0;
     const call = { operation: 'put', key, signal: options.signal } as const;
-    return this.around(call, async (signal) => {
+    const run = async () => {
       attempts += 1;
       try {
-        return await this.inner.put(key, body, { ...options, signal });
+        return await this.inner.put(key, body, options);
       } catch (error) {
-        const own = attempts > 1 && StorageError.is(error, 'already_exists');
-        const stored = own ? await this.ownObject(key, body, options) : undefined;
+        const maybeOwn = attempts > 1 && StorageError.is(error, 'already_exists');
+        const stored = maybeOwn ? await this.ownObject(key, body, options) : undefined;
         if (stored === undefined) throw error;
         await options.journal?.clear();
         return stored;
       }
-    });
+    };
+    return this.repeat(call, run, advanced);
   }
 
-  protected async around<T>(call: StorageCall, run: RunCall<T>): Promise<T> {
+  private async repeat<T>(call: StorageCall, run: RunCall<T>, advanced: () => boolean): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await run(call.signal);
       } catch (error) {
         if (!(error instanceof StorageError) || error.retry !== 'safe') throw error;
+        if (advanced()) attempt = 1;
         if (attempt >= this.options.maxAttempts || this.mustNotWait(error)) throw exhausted(error, attempt);
         await this.pause(attempt, error, call);
       }
     }
+  }
+
+  private async giveUp(journal: UploadJournal, error: unknown): Promise<unknown> {
+    const state = await journal.load();
+    if (state === undefined) return error;
+    return this.inner.abortUpload(state).then(
+      () => error,
+      (abortError) => withRemains(error, abortError),
+    );
   }
 
   private mustNotWait(error: StorageError): boolean {
@@ -93,6 +135,23 @@ class RetryLayer extends StorageLayer {
     if (!same || found.sizeBytes !== body.sizeBytes) return undefined;
     return { key, sizeBytes: found.sizeBytes, versionId: found.versionId };
   }
+}
+
+/** Tells whether bytes were acknowledged since the last question that were not before. */
+function watchProgress(tell: PutOptions['onProgress']) {
+  let furthest = 0;
+  let asked = 0;
+  return {
+    onProgress: (sentBytes: number) => {
+      furthest = Math.max(furthest, sentBytes);
+      tell?.(sentBytes);
+    },
+    advanced: () => {
+      const moved = furthest > asked;
+      asked = furthest;
+      return moved;
+    },
+  };
 }
 
 function exhausted(error: StorageError, attempts: number): StorageError {
