@@ -4,6 +4,7 @@ import { pipeline, type Readable } from 'node:stream';
 import type { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
 import { networkError } from '@/lib/storage/network-errors.ts';
 import type { StorageErrorContext } from '@/lib/storage/storage-error.ts';
+import { exactBytes, LengthError } from '@/lib/streams/exact-bytes.ts';
 
 export interface HttpCall {
   method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
@@ -85,13 +86,19 @@ function lengthHeader(call: HttpCall): Record<string, string> {
   return { 'content-length': String('stream' in call.body ? call.body.sizeBytes : call.body.byteLength) };
 }
 
+/**
+ * Sends exactly the announced bytes: a shorter stream would leave the server waiting for ever. The source itself is left
+ * alone when the request fails, so that its owner can tell its faults from the network's.
+ */
 function sendBody(request: http.ClientRequest, body: HttpCall['body'], fail: (error: unknown) => void): void {
   if (body === undefined) request.end();
   else if (!('stream' in body)) request.end(body);
   else {
-    // An answer before the end of the body closes the request: that is no failure of the source.
-    pipeline(body.stream, request, (error) => {
-      if (error && body.stream.errored) fail(body.stream.errored);
+    const exact = exactBytes(body.sizeBytes);
+    body.stream.once('error', (error) => exact.destroy(error));
+    // An answer before the end of the body closes the request early: that is no failure.
+    pipeline(body.stream.pipe(exact), request, (error) => {
+      if (error instanceof LengthError || (error && body.stream.errored)) fail(error);
     });
   }
 }

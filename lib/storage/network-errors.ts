@@ -1,5 +1,6 @@
 import { messageOf } from '@/lib/errors.ts';
 import { StorageError, type StorageErrorContext } from '@/lib/storage/storage-error.ts';
+import { LengthError } from '@/lib/streams/exact-bytes.ts';
 
 /** A certificate that does not hold does not get better by asking again. */
 const TLS_CODES = /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH)/;
@@ -7,6 +8,9 @@ const TLS_CODES = /^(CERT_|ERR_TLS_|ERR_SSL_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_
 /** The StorageError of a request that got no answer: refused endpoint, abort, or no connection. */
 export function networkError(error: unknown, context: StorageErrorContext): StorageError {
   if (error instanceof StorageError) return error;
+  if (error instanceof LengthError) {
+    return new StorageError('corrupt', { ...context, detail: messageOf(error), retry: 'never', cause: error });
+  }
   const code = codeOf(error);
   if (code === 'ERR_ENDPOINT_REFUSED') {
     return new StorageError('endpoint_refused', { ...context, detail: messageOf(error), cause: error });

@@ -14,7 +14,8 @@ export async function signObject(api: SupabaseApi, key: string, options: Presign
   const path = `/object/sign/${objectPath(api.config.bucket, key)}`;
   const wanted = jsonBody({ expiresIn: Math.floor(options.expiresInSeconds) });
   const { signedURL } = readJson(await api.request({ method: 'POST', path, ...wanted }, context), SIGNED, context);
-  const token = new URL(signedURL, 'http://localhost').searchParams.get('token') ?? '';
+  // The key stands unencoded in the answer, so it is no URL to parse.
+  const token = /[?&]token=([^&]+)$/.exec(signedURL)?.[1] ?? '';
   const expiresAt = expiryOf(token);
   if (expiresAt === undefined) throw new StorageError('corrupt', { ...context, detail: 'the store signed no token' });
   const query = new URLSearchParams({ token });
