@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { projectRoot } from '@/lib/config/entry-points.ts';
 import { addKeys, addUsers } from './commands/accounts.ts';
+import { addCheck } from './commands/check.ts';
 import { addGet, addUrl } from './commands/get.ts';
 import { addList } from './commands/list.ts';
 import { addRemove } from './commands/remove.ts';
@@ -27,7 +28,7 @@ export function createProgram(context: CliContext): Command {
     .showHelpAfterError('(longshore --help shows how)')
     .exitOverride();
   addServe(program);
-  for (const add of [addUpload, addList, addGet, addUrl, addRemove, addVerify, addUsers, addKeys])
+  for (const add of [addUpload, addCheck, addList, addGet, addUrl, addRemove, addVerify, addUsers, addKeys])
     add(program, context);
   acceptJsonEverywhere(program);
   return program;

@@ -1,0 +1,84 @@
+import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import type { Command } from 'commander';
+import { formatFindings } from '@/lib/ingest/format-report.ts';
+import { checkSource } from '@/lib/ingest/ingest.ts';
+import { IngestPool } from '@/lib/ingest/pool/ingest-pool.ts';
+import type { FormatChoice, IngestReport } from '@/lib/ingest/types.ts';
+import type { CliContext } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import { fileSize } from '../local-file.ts';
+import { paint, printJson, printLine, progressBar, type Terminal } from '../output/terminal.ts';
+import { formatBytes, formatCount } from '../output/units.ts';
+
+interface CheckFlags {
+  format: FormatChoice;
+  skip: boolean;
+  maxErrorRatio?: number;
+}
+
+export function addCheck(program: Command, context: CliContext): void {
+  program
+    .command('check')
+    .description('say what is wrong with files, exactly as an upload would; needs no server and stores nothing')
+    .argument('<files...>', 'JSONL, JSON, CSV, TSV, TXT or Parquet, plain or compressed')
+    .option('--format <format>', 'auto, raw_text, or a source format such as alpaca or sharegpt', 'auto')
+    .option('--skip', 'leave wrong records out instead of refusing the file', false)
+    .option('--max-error-ratio <share>', 'with --skip: the share of records that may be wrong, 0 to 1', Number)
+    .addHelpText(
+      'after',
+      '\nExample: longshore check train.jsonl eval.jsonl --json\nExits 1 when a file would be refused.',
+    )
+    .action((files: string[], flags: CheckFlags) => check(context, files, flags));
+}
+
+async function check(context: CliContext, files: string[], flags: CheckFlags): Promise<void> {
+  const sizes = await Promise.all(files.map(fileSize));
+  const pool = new IngestPool();
+  try {
+    const reports: { file: string; report: IngestReport }[] = [];
+    for (const [index, file] of files.entries()) {
+      const report = await checkFile(context, pool, { file, size: sizes[index] ?? 0, flags });
+      reports.push({ file, report });
+      if (!context.terminal.json) printReport(context.terminal, file, report);
+    }
+    if (context.terminal.json) printJson(context.terminal, { files: reports });
+    if (reports.some(({ report }) => report.outcome === 'rejected')) process.exitCode = EXIT.findings;
+  } finally {
+    await pool.close();
+  }
+}
+
+async function checkFile(
+  { terminal, signal }: CliContext,
+  pool: IngestPool,
+  { file, size, flags }: { file: string; size: number; flags: CheckFlags },
+): Promise<IngestReport> {
+  const bar = progressBar(terminal, basename(file), size);
+  try {
+    const options = {
+      fileName: basename(file),
+      format: flags.format,
+      onError: flags.skip ? ('skip' as const) : ('fail' as const),
+      maxErrorRatio: flags.maxErrorRatio,
+      signal,
+      onProgress: ({ bytesRead }: { bytesRead: number }) => bar.update(bytesRead),
+    };
+    const source = createReadStream(file, { highWaterMark: 1 << 20 });
+    return (await checkSource(source, options, pool)).report;
+  } finally {
+    bar.finish();
+  }
+}
+
+function printReport(terminal: Terminal, file: string, report: IngestReport): void {
+  for (const line of formatFindings(report, file)) printLine(terminal, line);
+  const { records, kind } = report;
+  const accepted = report.outcome === 'accepted';
+  const mark = accepted ? paint(terminal, 'green', '✓') : paint(terminal, 'red', '✗');
+  const formats = report.source_formats.map(({ format }) => format).join(', ');
+  const verdict = accepted
+    ? `${formatCount(records.written)} records, ${formats} -> ${kind}`
+    : `would be refused: ${formatCount(records.rejected)} of ${formatCount(records.source)} records are wrong`;
+  printLine(terminal, `${mark} ${file}  ${verdict}  (${formatBytes(report.source.size_bytes)})`);
+}
