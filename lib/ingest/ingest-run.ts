@@ -136,6 +136,8 @@ export class IngestRun {
 
   async #accept(framed: FramedBatch, processed: ProcessedBatch | undefined): Promise<void> {
     const { report, sink, onAccepted } = this.#parts;
+    // What was in flight when the scan stopped is left out, so that the report does not depend on timing.
+    if (report.hopeless) return report.stop();
     report.add(framed, processed?.result);
     onAccepted?.();
     if (report.rejected) return this.abortSink();

@@ -94,7 +94,7 @@ async function readAll(
   } catch (error) {
     if (!(error instanceof FatalFinding)) throw error;
     await run.drain();
-    report.fatal(error.finding);
+    if (!report.hopeless) report.fatal(error.finding);
   }
 }
 

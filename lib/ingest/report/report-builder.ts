@@ -147,7 +147,7 @@ export class ReportBuilder {
       source_formats: this.#sourceFormats(),
       style: this.#decision?.style ?? null,
       container: this.#log.container,
-      source: facts.source,
+      source: this.#stopped ? { ...facts.source, sha256: null } : facts.source,
       content: facts.content && { size_bytes: facts.content.sizeBytes, sha256: facts.content.sha256 },
       object: facts.object && { size_bytes: facts.object.sizeBytes, sha256: facts.object.sha256 },
       normaliser_version: facts.normaliserVersion,
