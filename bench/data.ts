@@ -8,7 +8,7 @@ export type SampleKind = 'chat' | 'alpaca';
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
 const LETTERS = 'etaoinshrdlucmfwypvbgkjqxz';
-const ENDINGS = ['.', '.', '.', '.', '.', '?', '!', '.\n\n', ' "é — ok".', ' (日本)', ';\n- '];
+const ENDINGS = ['.', '.', '.', '.', '.', '?', '!', '.\n\n', ' "é — ok".', ' (日本)', ';\n-'];
 
 /** A small, fast, seeded generator (mulberry32): the same seed writes the same file everywhere. */
 export function seededRandom(seed: number): () => number {
@@ -32,7 +32,9 @@ class Prose {
   }
 
   paragraph(sentences: number): string {
-    return Array.from({ length: sentences }, () => this.#sentence()).join(' ');
+    return Array.from({ length: sentences }, () => this.#sentence())
+      .join(' ')
+      .trimEnd();
   }
 
   #word(rank: number): string {
@@ -71,7 +73,7 @@ function alpacaRecord(prose: Prose, random: () => number): unknown {
  * Path of a JSONL file of about `sizeBytes` (never less) in the temporary folder, written once and kept for later runs.
  */
 export async function sampleFile(kind: SampleKind, sizeBytes: number, seed = 1): Promise<string> {
-  const name = createHash('sha256').update(`${kind} ${sizeBytes} ${seed} v1`).digest('hex').slice(0, 12);
+  const name = createHash('sha256').update(`${kind} ${sizeBytes} ${seed} v2`).digest('hex').slice(0, 12);
   const folder = join(tmpdir(), 'longshore-bench');
   const path = join(folder, `${kind}-${Math.round(sizeBytes / 1_048_576)}MiB-${name}.jsonl`);
   if (existsSync(path)) return path;

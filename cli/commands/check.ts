@@ -1,19 +1,20 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { formatFindings } from '@/lib/ingest/format-report.ts';
 import { checkSource } from '@/lib/ingest/ingest.ts';
 import { IngestPool } from '@/lib/ingest/pool/ingest-pool.ts';
 import type { FormatChoice, IngestReport } from '@/lib/ingest/types.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { fileSize } from '../local-file.ts';
+import { findingLines, SHOWN_PER_CODE } from '../output/findings.ts';
 import { paint, printJson, printLine, progressBar, type Terminal } from '../output/terminal.ts';
 import { formatBytes, formatCount } from '../output/units.ts';
 
 interface CheckFlags {
   format: FormatChoice;
   skip: boolean;
+  all: boolean;
   maxErrorRatio?: number;
 }
 
@@ -40,7 +41,7 @@ async function check(context: CliContext, files: string[], flags: CheckFlags): P
     for (const [index, file] of files.entries()) {
       const report = await checkFile(context, pool, { file, size: sizes[index] ?? 0, flags });
       reports.push({ file, report });
-      if (!context.terminal.json) printReport(context.terminal, file, report);
+      if (!context.terminal.json) printReport(context.terminal, { file, report, all: flags.all });
     }
     if (context.terminal.json) printJson(context.terminal, { files: reports });
     if (reports.some(({ report }) => report.outcome === 'rejected')) process.exitCode = EXIT.findings;
@@ -71,8 +72,12 @@ async function checkFile(
   }
 }
 
-function printReport(terminal: Terminal, file: string, report: IngestReport): void {
-  for (const line of formatFindings(report, file)) printLine(terminal, line);
+function printReport(
+  terminal: Terminal,
+  { file, report, all }: { file: string; report: IngestReport; all: boolean },
+): void {
+  for (const line of findingLines(report, file, all ? Number.POSITIVE_INFINITY : SHOWN_PER_CODE))
+    printLine(terminal, line);
   const { records, kind } = report;
   const accepted = report.outcome === 'accepted';
   const mark = accepted ? paint(terminal, 'green', '✓') : paint(terminal, 'red', '✗');
