@@ -127,7 +127,7 @@ export async function listParts(call: S3Call): Promise<Reply> {
     text('UploadId', upload.uploadId),
     text('StorageClass', upload.attributes.storageClass),
     text('PartNumberMarker', marker),
-    text('NextPartNumberMarker', page.at(-1)?.number ?? 0),
+    text('NextPartNumberMarker', after.length > page.length ? page.at(-1)?.number : undefined),
     text('MaxParts', limit),
     text('IsTruncated', after.length > page.length),
     text('ChecksumAlgorithm', upload.checksumAlgorithm?.toUpperCase()),
