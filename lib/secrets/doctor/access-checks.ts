@@ -119,6 +119,7 @@ async function askBucketInstead(context: AwsDoctorContext, signal: AbortSignal):
 }
 
 function keysOf({ given }: AwsDoctorContext): AwsCredentials | undefined {
+  if (given.credentials !== undefined) return given.credentials;
   const { api_key, metadata } = given.content;
   const { secret_access_key } = metadata.aws;
   if (api_key === undefined || secret_access_key === undefined) return undefined;
@@ -127,6 +128,7 @@ function keysOf({ given }: AwsDoctorContext): AwsCredentials | undefined {
 
 async function checkRole(context: AwsDoctorContext, signal: AbortSignal): Promise<Outcome> {
   const { given, aws } = context;
+  if (given.credentials !== undefined) return skipped('No role is given.');
   try {
     const credentials = await given.sessions.open(given.content, given.userId, signal);
     if (aws.role_arn === undefined) return skipped('No role is given.');
