@@ -6,9 +6,12 @@ import { AuditLog } from '@/lib/accounts/audit-log.ts';
 import { JobTokens } from '@/lib/accounts/job-tokens.ts';
 import { Sessions } from '@/lib/accounts/sessions.ts';
 import { type Role, type User, Users } from '@/lib/accounts/users.ts';
+import { composeSecrets } from '@/lib/composition/secrets.ts';
 import { type Config, configuredBaseUrl, readConfig } from '@/lib/config/config.ts';
 import { loadMasterKeys, type MasterKeys } from '@/lib/config/master-key.ts';
 import { type DatabaseHandle, openDatabase } from '@/lib/db/database.ts';
+import { newId } from '@/lib/db/ids.ts';
+import { installationId } from '@/lib/db/installation.ts';
 import { RequestAuthenticator } from '@/lib/http/authenticator.ts';
 import { EventHub } from '@/lib/http/events.ts';
 import { Readiness } from '@/lib/http/readiness.ts';
@@ -18,6 +21,8 @@ import { SignInLimit } from '@/lib/http/sign-in-limit.ts';
 import { SupabaseJwtVerifier } from '@/lib/http/supabase-jwt.ts';
 import { createLogger, type Logger } from '@/lib/observability/logger.ts';
 import { Metrics } from '@/lib/observability/metrics.ts';
+import type { Secrets } from '@/lib/secrets/secrets.ts';
+import { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
 
 /** Everything a process of Longshore is made of: built here, handed to routes and commands, closed once. */
 export interface Application {
@@ -33,6 +38,10 @@ export interface Application {
   readonly accounts: Accounts;
   readonly authenticator: RequestAuthenticator;
   readonly signIn: SignIn;
+  readonly installationId: string;
+  /** For every connection to an address that a user gave. */
+  readonly guard: EndpointGuard;
+  readonly secrets: Secrets;
   /** Gives everything back, in the reverse order of its making. May be called twice. */
   close(): Promise<void>;
 }
@@ -89,11 +98,21 @@ async function composeOn(ground: Ground): Promise<Application> {
   const events = new EventHub(randomBytes(6).toString('hex'));
   const readiness = new Readiness();
   readiness.add('database', () => database.ping());
+  const id = await installationId(database.db, newId);
+  const guard = new EndpointGuard({ allowPrivateEndpoints: config.allowPrivateEndpoints });
   const close = async () => {
     events.close();
+    guard.close();
     await database.close();
   };
-  return { ...ground, ...composeSignIn(ground, accounts), metrics: new Metrics(), events, readiness, accounts, close };
+  return {
+    ...{ ...ground, ...composeSignIn(ground, accounts), metrics: new Metrics(), events, readiness, accounts, close },
+    ...{
+      installationId: id,
+      guard,
+      secrets: composeSecrets({ ...ground, db: database.db, ...accounts, installationId: id, guard }),
+    },
+  };
 }
 
 function composeAccounts({ config, keys, database: { db } }: Ground): Accounts {

@@ -231,13 +231,26 @@ describeDatabase('SecretsManager', (database) => {
   });
 
   it('gives each of many changes at once a version of its own, and leaves one active', async () => {
-    const keys = Array.from({ length: 8 }, () => newKeys());
+    const keys = Array.from({ length: 3 }, () => newKeys());
     await Promise.all(keys.map((each) => secrets.manager.put(ANN, 'aws', body(each), byAnn)));
     const all = await database.db.select().from(rows);
-    expect(new Set(all.map((row) => row.version)).size).toBe(8);
+    expect(new Set(all.map((row) => row.version)).size).toBe(3);
     expect(all.filter((row) => row.state === 'active').length).toBe(1);
     const active = all.find((row) => row.state === 'active');
     expect((await secrets.manager.getSecret(ANN, 'aws'))?.id).toBe(active?.id);
+  });
+
+  it('runs a few tests of a user at a time, and refuses more', async () => {
+    const stall = sandbox.faults.add({ operation: 'sts', action: { kind: 'stall' } });
+    const gone = new AbortController();
+    const running = Array.from({ length: 3 }, () =>
+      secrets.manager.testInput(ANN, 'aws', body(), { signal: gone.signal }),
+    );
+    await expect(secrets.manager.testInput(ANN, 'aws', body())).rejects.toMatchObject({ code: 'too_many_tests' });
+    gone.abort();
+    await Promise.allSettled(running);
+    sandbox.faults.remove(stall);
+    expect((await secrets.manager.testInput(ANN, 'aws', body())).status).toBe('ok');
   });
 
   it('writes who did what, and no secret', async () => {

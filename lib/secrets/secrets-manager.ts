@@ -12,6 +12,7 @@ import { parseSecretInput } from '@/lib/secrets/secret-input.ts';
 import { type SecretHead, type SecretRow, secretRepository } from '@/lib/secrets/secret-repository.ts';
 import { lastFour, publicMetadata, viewOf } from '@/lib/secrets/secret-views.ts';
 import type {
+  AWSMetadata,
   Secret,
   SecretContent,
   SecretContents,
@@ -125,6 +126,11 @@ export class SecretsManager {
     return this.options.tester.test(userId, provider, this.parse(userId, provider, body), options);
   }
 
+  /** Where an AWS secret that was given points to. Throws `invalid_secret`. */
+  placeOf(userId: string, body: unknown): AWSMetadata {
+    return this.parse(userId, 'aws', body).metadata.aws;
+  }
+
   /**
    * Tests the stored secret: the version that waits for its first success if there is one, which then becomes active;
    * else the active one, which stays active whatever the test finds.
@@ -166,7 +172,7 @@ export class SecretsManager {
     });
   }
 
-  private parse(userId: string, provider: SecretProvider, body: unknown) {
+  private parse<P extends SecretProvider>(userId: string, provider: P, body: unknown): SecretContents[P] {
     return parseSecretInput(provider, body, { externalId: this.options.externalIdOf(userId) });
   }
 
