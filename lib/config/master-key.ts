@@ -7,7 +7,7 @@ import { createDurably } from '@/lib/config/durable-file.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 
 /** What each derived key is for. Adding a purpose never changes the other keys. */
-export type KeyPurpose = 'url-signing' | 'manifest' | 'session' | 'job-token' | 'sign-in-link';
+export type KeyPurpose = 'url-signing' | 'manifest' | 'session' | 'job-token';
 
 /** The installation's master key and what is derived from it. Never logged, never leaves the process. */
 export interface MasterKeys {
@@ -15,8 +15,8 @@ export interface MasterKeys {
   current: MasterKey;
   /** Keys that were replaced: they open, they do not wrap. */
   previous: readonly MasterKey[];
-  /** 32 bytes for one purpose (HKDF-SHA-256 of the current key). */
-  derive(purpose: KeyPurpose): Buffer;
+  /** 32 bytes for one purpose (HKDF-SHA-256), of the current key unless a previous one is named. */
+  derive(purpose: KeyPurpose, key?: MasterKey): Buffer;
 }
 
 export interface MasterKey {
@@ -37,7 +37,7 @@ export async function loadMasterKeys(config: Pick<Config, 'dataDir' | 'encryptio
   return {
     current,
     previous: config.encryption.previousKeys.map(masterKey),
-    derive: (purpose) => Buffer.from(hkdfSync('sha256', current.bytes, 'longshore', purpose, 32)),
+    derive: (purpose, key = current) => Buffer.from(hkdfSync('sha256', key.bytes, 'longshore', purpose, 32)),
   };
 }
 
