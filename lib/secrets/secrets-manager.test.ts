@@ -159,7 +159,8 @@ describeDatabase('SecretsManager', (database) => {
     const second = await secrets.manager.put(ANN, 'aws', body(newKeys()), byAnn);
     const [copy] = await database.db.select().from(datasetReplicas).where(eq(datasetReplicas.datasetId, dataset));
     expect(copy?.secretId).toBe(second.secret.id);
-    expect(await secrets.manager.retireUnused()).toBe(1);
+    expect(await secrets.manager.retireUnused(60_000)).toBe(0);
+    expect(await secrets.manager.retireUnused(0)).toBe(1);
     expect(await states()).toEqual(['1 deleted', '2 active']);
     expect(await secrets.manager.getSecretVersion(ANN, first.secret.id)).toBeUndefined();
   });
@@ -169,12 +170,12 @@ describeDatabase('SecretsManager', (database) => {
     const first = await secrets.manager.put(ANN, 'aws', body(), byAnn);
     const dataset = await addDataset('d', [{ secretId: first.secret.id }]);
     await secrets.manager.put(ANN, 'aws', body(sandbox, { s3_bucket: 'elsewhere' }), byAnn);
-    expect(await secrets.manager.retireUnused()).toBe(0);
+    expect(await secrets.manager.retireUnused(0)).toBe(0);
     expect(await states()).toEqual(['1 superseded', '2 active']);
     const old = await secrets.manager.getSecretVersion(ANN, first.secret.id);
     expect(old?.metadata).toMatchObject({ aws: { s3_bucket: sandbox.bucket } });
     await database.db.delete(datasetReplicas).where(eq(datasetReplicas.datasetId, dataset));
-    expect(await secrets.manager.retireUnused()).toBe(1);
+    expect(await secrets.manager.retireUnused(0)).toBe(1);
   });
 
   it('refuses to delete what sole copies need, and says which datasets', async () => {

@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm';
+import { and, eq, lte } from 'drizzle-orm';
 import type { Database, Transaction } from '@/lib/db/database.ts';
 import type { IdGenerator } from '@/lib/db/ids.ts';
 import { secrets } from '@/lib/db/schema.ts';
@@ -156,14 +156,17 @@ export class SecretsManager {
     this.forget(userId, idsOf(rows));
   }
 
-  /** Erases superseded versions that nothing refers to any more, of all users. Returns how many. */
-  async retireUnused(): Promise<number> {
+  /**
+   * Erases superseded versions that nothing refers to any more, of all users. Returns how many.
+   * @param graceMs since they were superseded: a request that began with them may still be running
+   */
+  async retireUnused(graceMs: number): Promise<number> {
     const { db, usage, now } = this.options;
     return db.transaction(async (tx) => {
       const rows = await tx
         .select({ id: secrets.id, userId: secrets.userId })
         .from(secrets)
-        .where(eq(secrets.state, 'superseded'))
+        .where(and(eq(secrets.state, 'superseded'), lte(secrets.updatedAt, new Date(now().getTime() - graceMs))))
         .for('update', { skipLocked: true });
       const referenced = await usage.referenced(tx, idsOf(rows));
       const unused = rows.filter((row) => !referenced.has(row.id));

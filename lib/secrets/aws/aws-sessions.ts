@@ -24,7 +24,7 @@ const WANTED_SECONDS = 4 * 3600;
 const ALWAYS_ALLOWED_SECONDS = 3600;
 const DEFAULT_VALID_SECONDS = 300;
 /** A session younger than this is not replaced for the sake of a longer life: the role gives no longer one. */
-const FRESH_MS = 60_000;
+const FRESH_MS = 600_000;
 const MAX_SESSIONS = 500;
 
 interface Session {
