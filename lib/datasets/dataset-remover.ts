@@ -14,6 +14,9 @@ import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
 import type { SpoolKeeper } from '@/lib/placement/spool/spool-keeper.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 
+/** What an upload tells whose dataset was deleted before it was ready. */
+const DELETED: JsonObject = { code: 'dataset_deleted', detail: 'The dataset was deleted before it was ready.' };
+
 /** Ends datasets: marked in the database, tombstone on disk, and only then cleaned up. */
 export class DatasetRemover {
   readonly #db: Database;
@@ -68,8 +71,7 @@ export class DatasetRemover {
       const dataset = await lockPlaced(tx, id);
       if (dataset?.attempt !== attempt || dataset.status !== 'uploading') return false;
       await this.#idempotency.releaseUnanswered(tx, id);
-      await this.#uploads.failOf(tx, id, problem);
-      return this.mark(tx, id);
+      return this.mark(tx, id, problem);
     });
     if (!marked) return;
     await this.#files.remove(id);
@@ -80,9 +82,10 @@ export class DatasetRemover {
   }
 
   /** Marks a dataset deleted, in the caller's transaction. False when it is already. */
-  async mark(tx: Transaction, id: string): Promise<boolean> {
+  async mark(tx: Transaction, id: string, problem: JsonObject = DELETED): Promise<boolean> {
     const dataset = await lockPlaced(tx, id);
     if (dataset === undefined || dataset.deletedAt !== null) return false;
+    await this.#uploads.failOf(tx, id, problem);
     await this.#datasets.markDeleted(tx, id);
     await this.#deleter.deleteAll(tx, id);
     await this.queueCleanUp(tx, dataset);

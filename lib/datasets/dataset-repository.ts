@@ -132,10 +132,9 @@ export class DatasetRepository {
     return row?.report;
   }
 
-  /** Ids of datasets that are marked deleted and not yet cleaned up. */
-  async deletedIds(limit: number): Promise<string[]> {
-    const rows = await this.#db.select({ id: T.id }).from(T).where(sql`${T.deletedAt} is not null`).limit(limit);
-    return rows.map((row) => row.id);
+  /** Datasets that are marked deleted and not yet cleaned up. */
+  async deleted(limit: number): Promise<{ id: string; userId: string }[]> {
+    return this.#db.select({ id: T.id, userId: T.userId }).from(T).where(sql`${T.deletedAt} is not null`).limit(limit);
   }
 }
 

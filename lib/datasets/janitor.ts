@@ -15,6 +15,7 @@ import type { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
 import type { SpoolKeeper } from '@/lib/placement/spool/spool-keeper.ts';
 import type { Spool, SpoolRepository } from '@/lib/placement/spool/spool-repository.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
+import { linkAbort } from '@/lib/streams/abort.ts';
 
 export interface JanitorParts {
   db: Database;
@@ -43,6 +44,7 @@ const AT_ONCE = 4;
 export class Janitor {
   readonly #parts: JanitorParts;
   readonly #tasks = new TaskSet(AT_ONCE);
+  readonly #stopping = new AbortController();
 
   constructor(parts: JanitorParts) {
     this.#parts = parts;
@@ -65,6 +67,12 @@ export class Janitor {
   /** Resolves when nothing that a sweep began is still running. */
   async settled(): Promise<void> {
     await this.#tasks.idle();
+  }
+
+  /** Lets go of what it is doing: the next process goes on. `settled` waits for the end. */
+  stop(): void {
+    this.#tasks.cancelWaiting();
+    this.#stopping.abort();
   }
 
   async #settle(spool: Spool): Promise<void> {
@@ -93,9 +101,11 @@ export class Janitor {
     });
     if (taken === undefined) return;
     const lease = leases.hold(dataset.id);
+    const abort = linkAbort(lease.signal, this.#stopping.signal);
     try {
-      await this.#finish({ ...dataset, attempt: taken.attempt }, taken, lease.signal);
+      await this.#finish({ ...dataset, attempt: taken.attempt }, taken, abort.signal);
     } finally {
+      abort.release();
       lease.release();
     }
   }
@@ -111,7 +121,8 @@ export class Janitor {
       log.info({ datasetId: id }, 'finished an upload that another process had begun');
     } catch (error) {
       if (isFenced(error)) throw error;
-      if (this.#isHopeless(dataset, unfinished, error)) await this.#giveUp(dataset, error);
+      if (this.#stopping.signal.aborted) await spools.letGo(id, 0);
+      else if (this.#isHopeless(dataset, unfinished, error)) await this.#giveUp(dataset, error);
       else await spools.letGo(id, RETRY_MS);
       throw error;
     }

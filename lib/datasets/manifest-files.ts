@@ -9,6 +9,7 @@ import { errnoOf } from '@/lib/storage/filesystem-errors.ts';
 
 const MANIFEST = '.json';
 const TOMBSTONE = '.deleted';
+const DRAFT = '.draft';
 
 /** Manifests and tombstones of this host, in its spool directory. Every change is durable when it resolves. */
 export class ManifestFiles {
@@ -57,6 +58,15 @@ export class ManifestFiles {
     return this.#ids(TOMBSTONE);
   }
 
+  /** Removes what a process that died while writing left. */
+  async removeDrafts(before: Date): Promise<void> {
+    for (const name of await readdir(this.#folder)) {
+      if (!name.endsWith(DRAFT)) continue;
+      const modified = await this.#modified(name);
+      if (modified !== undefined && modified < before) await rm(join(this.#folder, name), { force: true });
+    }
+  }
+
   /** When the dataset's manifest or tombstone was written; undefined when there is neither. */
   async writtenAt(datasetId: string): Promise<Date | undefined> {
     const manifest = await this.#modified(`${datasetId}${MANIFEST}`);
@@ -69,7 +79,7 @@ export class ManifestFiles {
   }
 
   async #publish(name: string, text: string): Promise<void> {
-    const draft = join(this.#folder, `${name}.${randomUUID()}.draft`);
+    const draft = join(this.#folder, `${name}.${randomUUID()}${DRAFT}`);
     await writeDurably(draft, Readable.from([Buffer.from(text)]));
     await publishFile(draft, join(this.#folder, name), false);
   }

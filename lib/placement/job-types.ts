@@ -1,4 +1,4 @@
-import type { Executor } from '@/lib/db/database.ts';
+import type { JobQueue } from '@/lib/jobs/queue.ts';
 
 /** Work of placement that outlives the request that asked for it. Every job may be repeated at any time. */
 export const PLACEMENT_JOBS = {
@@ -27,9 +27,7 @@ export interface PlacementJob {
   whileRunning: 'skip';
 }
 
-export interface JobSink {
-  enqueue(job: PlacementJob, executor: Executor): Promise<unknown>;
-}
+export type JobSink = Pick<JobQueue, 'enqueue'>;
 
 /** A job about one replica; a second one of the same kind is not queued while one waits or runs. */
 export function replicaJob(

@@ -44,7 +44,7 @@ export class Reconciler {
   }
 
   /** One pass over all living datasets. Returns how many it looked at. */
-  async reconcileAll(signal?: AbortSignal, onProgress?: (looked: number) => Promise<void>): Promise<number> {
+  async reconcileAll(signal?: AbortSignal, onProgress?: (looked: number) => void): Promise<number> {
     let looked = 0;
     for (let after = ''; ; ) {
       const ids = await livingIdsAfter(this.#db, after, PAGE);
@@ -53,7 +53,7 @@ export class Reconciler {
         await this.reconcile(id);
       }
       looked += ids.length;
-      await onProgress?.(looked);
+      onProgress?.(looked);
       after = ids.at(-1) ?? '';
       if (ids.length < PAGE) return looked;
     }

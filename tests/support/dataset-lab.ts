@@ -1,13 +1,18 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eq } from 'drizzle-orm';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
 import { composePlacement, type PlacementParts } from '@/lib/composition/placement.ts';
 import type { DatasetDraft } from '@/lib/datasets/dataset-draft.ts';
 import type { Database } from '@/lib/db/database.ts';
+import { type JobState, jobs as jobsTable } from '@/lib/db/schema.ts';
+import { IngestPool } from '@/lib/ingest/pool/ingest-pool.ts';
+import type { Job } from '@/lib/jobs/job.ts';
+import { JobQueue } from '@/lib/jobs/queue.ts';
 import { silentLogger } from '@/lib/observability/logger.ts';
 import { IntegrityKeys } from '@/lib/placement/integrity.ts';
-import { PLACEMENT_JOBS, type PlacementJob } from '@/lib/placement/job-types.ts';
+import { PLACEMENT_JOBS } from '@/lib/placement/job-types.ts';
 import type { Phase } from '@/lib/placement/phase.ts';
 import { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
 import { addressOf, type StoreRegistry, sameStore, storesOfPhase } from '@/lib/placement/store-registry.ts';
@@ -15,6 +20,14 @@ import { FilesystemStorageService } from '@/lib/storage/filesystem-storage-servi
 import { FileUrlSigner } from '@/lib/storage/signed-file-url.ts';
 import { spooledFile } from './spooled-file.ts';
 import { StoreAs } from './store-as.ts';
+
+const LIMITS = {
+  maxUploadBytes: 64 << 20,
+  maxRecordBytes: 8 << 20,
+  gzipLevel: 6,
+  ingestConcurrency: 2,
+  diskReserveBytes: 0,
+};
 
 export const INSTALLATION = 'installation-1';
 
@@ -26,7 +39,8 @@ export class DatasetLab {
   readonly directory: SpoolDirectory;
   readonly placed: PlacementParts;
   readonly parts: DatasetParts;
-  readonly #jobs: PlacementJob[];
+  readonly #jobs: JobQueue;
+  readonly #db: Database;
 
   private constructor(lab: {
     folder: string;
@@ -35,7 +49,8 @@ export class DatasetLab {
     directory: SpoolDirectory;
     placed: PlacementParts;
     parts: DatasetParts;
-    jobs: PlacementJob[];
+    jobs: JobQueue;
+    db: Database;
   }) {
     this.folder = lab.folder;
     this.base = lab.base;
@@ -44,6 +59,7 @@ export class DatasetLab {
     this.placed = lab.placed;
     this.parts = lab.parts;
     this.#jobs = lab.jobs;
+    this.#db = lab.db;
   }
 
   static async folder(): Promise<string> {
@@ -57,20 +73,34 @@ export class DatasetLab {
     const base = new StoreAs(await store('base'), 'filesystem');
     const bucket = new StoreAs(await store('bucket'), 's3');
     const directory = await SpoolDirectory.open(join(folder, 'spool'), INSTALLATION);
-    const jobs: PlacementJob[] = [];
+    const jobs = new JobQueue(db);
     const ground = {
       db,
       registry: registryOf(base, bucket),
       directory,
-      jobs: { enqueue: async (job: PlacementJob) => jobs.push(job) },
+      jobs,
       keys: new IntegrityKeys([Buffer.alloc(32, 7)]),
       installationId: INSTALLATION,
       longestRequestMs: 0,
       log: silentLogger(),
+      pool: new IngestPool({ threads: 1 }),
+      limits: LIMITS,
+      uploadsFolder: join(folder, 'uploads'),
+      manifestStores: [base.service],
+      notify: () => undefined,
       rules: { requiredCopies: 1, waitMs: options.waitMs ?? 60_000 },
     };
     const placed = composePlacement(ground);
-    return new DatasetLab({ folder, base, bucket, directory, placed, parts: composeDatasets(ground, placed), jobs });
+    return new DatasetLab({
+      folder,
+      base,
+      bucket,
+      directory,
+      placed,
+      parts: await composeDatasets(ground, placed),
+      jobs,
+      db,
+    });
   }
 
   async draft(
@@ -94,14 +124,24 @@ export class DatasetLab {
     await db.transaction((tx) => this.placed.phases.enter(tx, { phase, actor: 'test' }));
   }
 
-  /** Runs queued jobs, and those that they queue, until none is left. */
+  /** Runs queued jobs one after another, and those that they queue, until none is left. A failing one is thrown. */
   async runJobs(): Promise<void> {
-    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) await this.#run(job);
+    for (;;) {
+      const [job] = (await this.#jobs.list({ states: ['queued'], limit: 500 })).slice(-1);
+      if (job === undefined) return;
+      await this.#settle(job.id, 'running');
+      try {
+        await this.#run(job);
+        await this.#settle(job.id, 'completed');
+      } catch (error) {
+        await this.#settle(job.id, 'failed');
+        throw error;
+      }
+    }
   }
 
-  /** Kinds of the jobs that wait. */
-  get waiting(): string[] {
-    return this.#jobs.map((job) => job.type);
+  async #settle(id: string, state: JobState): Promise<void> {
+    await this.#db.update(jobsTable).set({ state }).where(eq(jobsTable.id, id));
   }
 
   /** Every key in both stores, and every file in the spool and in the manifests' folder. */
@@ -123,9 +163,9 @@ export class DatasetLab {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  async #run(job: PlacementJob): Promise<void> {
+  async #run(job: Job): Promise<void> {
     const { worker, reconciler, cleaner } = this.placed;
-    const id = job.payload.replica_id ?? job.payload.dataset_id ?? '';
+    const id = String(job.payload.replica_id ?? job.payload.dataset_id ?? '');
     if (job.type === PLACEMENT_JOBS.write) await worker.write(id);
     else if (job.type === PLACEMENT_JOBS.verify) await worker.verify(id);
     else if (job.type === PLACEMENT_JOBS.retire) await worker.retire(id);

@@ -68,7 +68,18 @@ export class UploadRepository {
     return rows.length > 0;
   }
 
-  /** Unfinished processing of this host whose lease has ended or whose owner is `deadOwner`-checked by the caller. */
+  async countReceiving(userId: string): Promise<number> {
+    return this.#db.$count(U, and(eq(U.userId, userId), eq(U.status, 'receiving')));
+  }
+
+  async receivingHere(): Promise<Upload[]> {
+    return this.#db
+      .select()
+      .from(U)
+      .where(and(eq(U.hostId, this.#hostId), eq(U.status, 'receiving')));
+  }
+
+  /** Uploads of this host that are being processed, by whomever. */
   async processingHere(): Promise<Upload[]> {
     return this.#db
       .select()

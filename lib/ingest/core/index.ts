@@ -1,11 +1,10 @@
 import { BatchProcessor } from './batch-processor.ts';
 import type { BatchResult, CoreOptions, Decision, IngestCore, RecordBatch } from './contract.ts';
-import { datasetFindings } from './dataset-findings.ts';
 import { decide } from './decide.ts';
+import { mergeFindings } from './findings.ts';
 import { emptyStatistics, finishStatistics, mergeStatistics } from './statistics.ts';
-import { targetVerdicts } from './targets.ts';
 
-export { datasetFindings, decide, emptyStatistics, finishStatistics, mergeStatistics, targetVerdicts };
+export { decide, emptyStatistics, finishStatistics, mergeFindings, mergeStatistics };
 
 /** Raised when the same source would be normalised to other bytes. */
 export const NORMALISER_VERSION = 1;
@@ -17,12 +16,4 @@ export function createBatchProcessor(decision: Decision, options: CoreOptions): 
 }
 
 /** Everything above as one value, checked against the contract. */
-export const core: IngestCore = {
-  decide,
-  createBatchProcessor,
-  emptyStatistics,
-  mergeStatistics,
-  finishStatistics,
-  datasetFindings,
-  targetVerdicts,
-};
+export const core: IngestCore = { decide, createBatchProcessor, emptyStatistics, mergeStatistics, finishStatistics };

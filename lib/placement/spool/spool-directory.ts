@@ -24,12 +24,15 @@ export class SpoolDirectory {
   readonly workFolder: string;
   /** Manifests and tombstones of this host. */
   readonly manifestFolder: string;
+  /** Some process of this host ended without closing its folder: the database may lack what it did last. */
+  readonly foundDead: boolean;
   readonly #root: string;
   readonly #lock: ProcessLock;
 
-  private constructor(root: string, hostId: string, process: string, lock: ProcessLock) {
+  private constructor(root: string, hostId: string, process: string, held: { lock: ProcessLock; foundDead: boolean }) {
     this.#root = root;
-    this.#lock = lock;
+    this.#lock = held.lock;
+    this.foundDead = held.foundDead;
     this.hostId = hostId;
     this.owner = `${hostId}/${process}`;
     this.workFolder = join(root, 'work', process);
@@ -42,12 +45,14 @@ export class SpoolDirectory {
    */
   static async open(root: string, installationId: string): Promise<SpoolDirectory> {
     const process = newId();
+    const before = await readdir(join(root, 'work')).catch(ignoring('ENOENT'));
     await ensureFolder(join(root, 'work', process));
     await ensureFolder(join(root, 'manifests'));
     const hostId = await hostOf(root, installationId);
     const lock = await ProcessLock.take(join(root, 'work', process, LOCK));
     if (lock === undefined) throw new Error('the lock of a new folder is taken');
-    return new SpoolDirectory(root, hostId, process, lock);
+    const dead = await Promise.all((before ?? []).map((name) => isFree(join(root, 'work', name))));
+    return new SpoolDirectory(root, hostId, process, { lock, foundDead: dead.includes(true) });
   }
 
   /** The name by which a row refers to a file that ingest wrote. */
@@ -73,11 +78,7 @@ export class SpoolDirectory {
   async isDead(owner: string): Promise<boolean> {
     const [host, process = ''] = owner.split('/');
     if (host !== this.hostId || owner === this.owner) return false;
-    const folder = join(this.#root, 'work', process);
-    const lock = await ProcessLock.take(join(folder, LOCK)).catch(ignoring('ENOENT'));
-    if (lock === undefined) return !(await exists(folder));
-    await lock.release();
-    return true;
+    return isFree(join(this.#root, 'work', process));
   }
 
   /** Removes the files of dead processes that `isWanted` does not claim, and folders that become empty. */
@@ -144,6 +145,14 @@ async function makeHost(path: string, installationId: string): Promise<string> {
 async function isYoung(folder: string): Promise<boolean> {
   const made = await stat(folder);
   return Date.now() - made.mtimeMs < 60_000;
+}
+
+/** True when no process holds this folder. One that is not there is held by nobody. */
+async function isFree(folder: string): Promise<boolean> {
+  const lock = await ProcessLock.take(join(folder, LOCK)).catch(ignoring('ENOENT'));
+  if (lock === undefined) return !(await exists(folder));
+  await lock.release();
+  return true;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { DatasetParts } from '@/lib/composition/datasets.ts';
+import type { PlacementParts } from '@/lib/composition/placement.ts';
+import { DATASET_JOBS } from '@/lib/datasets/job-types.ts';
+import type { Database } from '@/lib/db/database.ts';
+import { JobClaims } from '@/lib/jobs/claims.ts';
+import type { JobContext } from '@/lib/jobs/handler.ts';
+import type { ClaimedJob } from '@/lib/jobs/job.ts';
+import type { JobQueue } from '@/lib/jobs/queue.ts';
+import { JobRunner } from '@/lib/jobs/runner.ts';
+import { type Schedule, Schedules } from '@/lib/jobs/schedules.ts';
+import type { Logger } from '@/lib/observability/logger.ts';
+import { PLACEMENT_JOBS } from '@/lib/placement/job-types.ts';
+
+export interface BackgroundGround {
+  db: Database;
+  queue: JobQueue;
+  log: Logger;
+  placed: PlacementParts;
+  datasets: DatasetParts;
+  /** Removes what killed puts left in the stores of this host. */
+  sweepStores(): Promise<number>;
+}
+
+const MINUTE_MS = 60_000;
+const SCHEDULES: readonly Schedule[] = [
+  { name: PLACEMENT_JOBS.reconcile, jobType: PLACEMENT_JOBS.reconcile, everyMs: 10 * MINUTE_MS },
+  { name: PLACEMENT_JOBS.tombstones, jobType: PLACEMENT_JOBS.tombstones, everyMs: 10 * MINUTE_MS },
+  { name: DATASET_JOBS.housekeeping, jobType: DATASET_JOBS.housekeeping, everyMs: 30 * MINUTE_MS },
+];
+
+/** Runs the jobs of placement and datasets in this process. */
+export class Background {
+  readonly #runner: JobRunner;
+  readonly #schedules: Schedules;
+
+  constructor(ground: BackgroundGround) {
+    const { db, queue, log } = ground;
+    this.#schedules = new Schedules(db, queue);
+    const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
+    this.#runner = new JobRunner({ queue, claims: new JobClaims(db), schedules: this.#schedules, owner, log });
+    registerPlacement(this.#runner, ground);
+    registerDatasets(this.#runner, ground);
+  }
+
+  async start(): Promise<void> {
+    for (const schedule of SCHEDULES) await this.#schedules.ensure(schedule);
+    this.#runner.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#runner.stop();
+  }
+}
+
+function registerPlacement(runner: JobRunner, { placed: { worker, reconciler, cleaner } }: BackgroundGround): void {
+  const replicaId = (job: ClaimedJob) => String(job.payload.replica_id);
+  runner.register(PLACEMENT_JOBS.write, (job, { signal }) => worker.write(replicaId(job), { signal }), {
+    concurrency: 4,
+  });
+  runner.register(PLACEMENT_JOBS.verify, (job, { signal }) => worker.verify(replicaId(job), signal), {
+    concurrency: 4,
+  });
+  runner.register(PLACEMENT_JOBS.retire, (job, { signal }) => worker.retire(replicaId(job), signal));
+  runner.register(PLACEMENT_JOBS.remove, (job, { signal }) => worker.remove(replicaId(job), signal), {
+    concurrency: 4,
+  });
+  runner.register(PLACEMENT_JOBS.reconcile, (_job, context) => reconcileAll(reconciler, context));
+  runner.register(PLACEMENT_JOBS.tombstones, async (_job, { signal }) => {
+    return { looked_at: await cleaner.checkTombstones(500, signal) };
+  });
+}
+
+async function reconcileAll(reconciler: PlacementParts['reconciler'], context: JobContext): Promise<unknown> {
+  const onProgress = (datasets: number) => context.progress({ datasets });
+  return { datasets: await reconciler.reconcileAll(context.signal, onProgress) };
+}
+
+function registerDatasets(runner: JobRunner, { datasets, db, sweepStores }: BackgroundGround): void {
+  const { remover } = datasets;
+  const cleanUp = (job: ClaimedJob, { signal }: JobContext) => remover.cleanUp(String(job.payload.dataset_id), signal);
+  runner.register(DATASET_JOBS.cleanUp, cleanUp, { concurrency: 4 });
+  runner.register(DATASET_JOBS.housekeeping, async () => {
+    const left = await datasets.datasets.deleted(500);
+    for (const dataset of left) await remover.queueCleanUp(db, dataset);
+    return { clean_ups: left.length, leftovers: await sweepStores() };
+  });
+}

@@ -1,0 +1,36 @@
+import { LongshoreError } from '@/lib/errors.ts';
+import type { IngestReport } from '@/lib/ingest/types.ts';
+
+/** Findings in one answer. The counts are complete. */
+const MAX_ERRORS = 100;
+
+/** A file that was judged and not accepted: every fatal finding and error, with where, why and what to do. */
+export function datasetInvalid(report: IngestReport): LongshoreError {
+  const faults = report.findings.filter(({ severity }) => severity === 'fatal' || severity === 'error');
+  const errors = faults.slice(0, MAX_ERRORS).map(({ line, record, path, code, message, hint, excerpt }) => {
+    return { line, record, path, code, message, hint, excerpt };
+  });
+  const [first] = faults;
+  const total = Object.values(report.counts)
+    .filter(({ severity }) => severity === 'fatal' || severity === 'error')
+    .reduce((sum, { count }) => sum + count, 0);
+  const where = first?.line == null ? '' : ` on line ${first.line}`;
+  const message = first === undefined ? 'The file holds no dataset.' : `${first.message} (${first.code}${where})`;
+  return new LongshoreError('dataset_invalid', `The file was not accepted: ${message}`, {
+    hint: 'Every fault is listed in `errors`; nothing of the file was kept.',
+    details: {
+      errors,
+      errors_total: total,
+      errors_truncated: total > errors.length,
+      counts: report.counts,
+      records: report.records,
+    },
+  });
+}
+
+/** The file is read as it arrives: a format that comes after it comes too late. */
+export function formatAfterFile(): LongshoreError {
+  return new LongshoreError('format_after_file', 'The field `format` came after the file.', {
+    hint: 'Send `format` before `file` in the form, or as ?format= in the address.',
+  });
+}

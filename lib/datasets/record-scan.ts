@@ -1,0 +1,41 @@
+import type { RecordSlice } from '@/lib/ingest/block-reader.ts';
+import type { OpenReplica } from '@/lib/placement/replica-reader.ts';
+import { gunzipMembers } from '@/lib/streams/gunzip.ts';
+
+const LINE_FEED = 10;
+
+/**
+ * Records of an object without a block index: read from its beginning, and no further than the window's end. `total` is
+ * then only what was seen.
+ */
+export async function scanRecords(
+  { replica, service }: OpenReplica,
+  window: { offset: number; limit: number },
+): Promise<RecordSlice> {
+  const { body } = await service.get(replica.objectKey, { versionId: replica.versionId ?? undefined });
+  const records: string[] = [];
+  let seen = 0;
+  for await (const line of linesOf(gunzipMembers(body))) {
+    if (seen >= window.offset) records.push(line.toString('utf8'));
+    seen += 1;
+    if (records.length >= window.limit) break;
+  }
+  return { records, offset: window.offset, total: seen };
+}
+
+/** Lines that are not blank, without their line feed. The last one may lack it. */
+async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  let parts: Buffer[] = [];
+  for await (const chunk of chunks) {
+    let rest = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    for (let end = rest.indexOf(LINE_FEED); end !== -1; end = rest.indexOf(LINE_FEED)) {
+      const line = Buffer.concat([...parts, rest.subarray(0, end)]);
+      parts = [];
+      if (line.length > 0) yield line;
+      rest = rest.subarray(end + 1);
+    }
+    if (rest.length > 0) parts.push(Buffer.from(rest));
+  }
+  const last = Buffer.concat(parts);
+  if (last.length > 0) yield last;
+}

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { SOURCE_FORMATS } from '@/lib/ingest/types.ts';
+
+/** `auto`, a source format, or plain text. */
+export const formatField = z.enum(['auto', 'raw_text', ...SOURCE_FORMATS]);
+
+/** What may be said about a file, in the address or in the fields of a form. */
+export const fileFields = z.object({
+  name: z.string().max(2000).optional(),
+  filename: z.string().max(2000).optional(),
+  description: z.string().max(20_000).optional(),
+  format: formatField.optional(),
+  on_error: z.enum(['fail', 'skip']).optional(),
+  max_error_ratio: z.coerce.number().min(0).max(1).optional(),
+});
+export type FileFields = z.infer<typeof fileFields>;
+
+export const idempotencyKey = z
+  .string()
+  .regex(/^[\x21-\x7E]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
+  .optional();
