@@ -22,7 +22,7 @@ export interface TestPostgres {
   url(database?: string): string;
   /** A new database, with Longshore's tables unless `empty`. Returns its address. */
   createDatabase(options?: { empty?: boolean }): Promise<string>;
-  /** Stops the server the hard way and starts it again on the same data, as after a power cut of the server. */
+  /** Kills the server and starts it again on the same data. What was committed is still there. */
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -30,7 +30,7 @@ export interface TestPostgres {
 const KEEPER = `
 folder=$1; bin=$2; port=$3
 "$bin/postgres" -D "$folder/data" -h 127.0.0.1 -p "$port" -k "$folder" -c fsync=off -c full_page_writes=off \\
-  -c synchronous_commit=off -c shared_buffers=16MB -c max_connections=100 -c autovacuum=off >"$folder/log" 2>&1 &
+  -c shared_buffers=16MB -c max_connections=100 -c autovacuum=off >"$folder/log" 2>&1 &
 server=$!
 read -r order
 kill -QUIT $server; wait $server
