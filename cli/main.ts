@@ -43,7 +43,16 @@ function exitCodeOf(error: unknown): number {
   return reportError(terminal, error);
 }
 
+/** `longshore ls | head` closes our output early: that is no failure, and nothing is left to say. */
+function endQuietlyWithReader(): void {
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.ok);
+  });
+}
+
 listenForInterrupt();
+endQuietlyWithReader();
 try {
   await createProgram(context).parseAsync();
 } catch (error) {

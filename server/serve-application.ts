@@ -6,6 +6,7 @@ import type { Hono } from 'hono';
 import type { Application } from '@/lib/composition.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import { requestIdOf } from '@/lib/http/endpoint.ts';
+import { rememberIncoming } from '@/lib/http/incoming-body.ts';
 import { nodeBodyOf } from '@/lib/http/node-body.ts';
 import { problemResponse } from '@/lib/http/problem.ts';
 import { runInScope } from '@/lib/http/request-scope.ts';
@@ -17,6 +18,7 @@ export function serveApplication(application: Application, app: Hono): RequestLi
   const requestLog = new RequestLog(application);
   const answer = async (request: Request, env: HttpBindings): Promise<Response> => {
     const work = { requestId: requestIdOf(request) };
+    rememberIncoming(request, env.incoming);
     requestLog.watch(env.incoming, env.outgoing, work);
     if (application.readiness.stopping) env.outgoing.shouldKeepAlive = false;
     const scope = { application, incoming: env.incoming };

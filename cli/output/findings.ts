@@ -1,5 +1,5 @@
 import { formatFinding } from '@/lib/ingest/format-report.ts';
-import type { Finding, IngestReport, Severity } from '@/lib/ingest/types.ts';
+import type { IngestReport, Severity } from '@/lib/ingest/types.ts';
 import { formatCount } from './units.ts';
 
 export const SHOWN_PER_CODE = 10;
@@ -8,24 +8,21 @@ export const SHOWN_PER_CODE = 10;
 const ORDER: Record<Severity, number> = { fatal: 0, error: 1, warning: 2, info: 3 };
 
 /**
- * A report's findings as lines `file:line  path  message`, by severity, at most `perCode` of each code, and a line that
- * counts what is not shown.
+ * A report's findings as lines `file:line  path  message`, worst severity first and in order of the file within it, at
+ * most `perCode` of each code; then a line for each code of which more were counted than are shown.
  */
 export function findingLines(report: IngestReport, file: string, perCode: number): string[] {
-  const ofCode = (code: string) => report.findings.filter((finding) => finding.code === code);
-  const codes = Object.entries(report.counts).sort(([, a], [, b]) => ORDER[a.severity] - ORDER[b.severity]);
-  return codes.flatMap(([code, { count }]) => groupLines(ofCode(code), { file, code, count, perCode }));
-}
-
-interface Group {
-  file: string;
-  code: string;
-  count: number;
-  perCode: number;
-}
-
-function groupLines(findings: readonly Finding[], { file, code, count, perCode }: Group): string[] {
-  const shown = findings.slice(0, perCode).map((finding) => formatFinding(finding, file));
-  const hidden = count - shown.length;
-  return hidden > 0 ? [...shown, `${file}  ${code}: ${formatCount(hidden)} more like this`] : shown;
+  const shown = new Map<string, number>();
+  const chosen = report.findings.filter(({ code }) => {
+    const before = shown.get(code) ?? 0;
+    if (before < perCode) shown.set(code, before + 1);
+    return before < perCode;
+  });
+  // Array.prototype.sort is stable: the order of the file stays within a severity.
+  chosen.sort((a, b) => ORDER[a.severity] - ORDER[b.severity]);
+  const more = Object.entries(report.counts)
+    .map(([code, { count }]) => ({ code, hidden: count - (shown.get(code) ?? 0) }))
+    .filter(({ hidden }) => hidden > 0)
+    .map(({ code, hidden }) => `${file}  ${code}: ${formatCount(hidden)} more like this`);
+  return [...chosen.map((finding) => formatFinding(finding, file)), ...more];
 }

@@ -19,8 +19,6 @@ export interface BackgroundGround {
   log: Logger;
   placed: PlacementParts;
   datasets: DatasetParts;
-  /** Removes what killed puts left in the stores of this host. */
-  sweepStores(): Promise<number>;
 }
 
 const MINUTE_MS = 60_000;
@@ -77,13 +75,13 @@ async function reconcileAll(reconciler: PlacementParts['reconciler'], context: J
   return { datasets: await reconciler.reconcileAll(context.signal, onProgress) };
 }
 
-function registerDatasets(runner: JobRunner, { datasets, db, sweepStores }: BackgroundGround): void {
+function registerDatasets(runner: JobRunner, { datasets, db }: BackgroundGround): void {
   const { remover } = datasets;
   const cleanUp = (job: ClaimedJob, { signal }: JobContext) => remover.cleanUp(String(job.payload.dataset_id), signal);
   runner.register(DATASET_JOBS.cleanUp, cleanUp, { concurrency: 4 });
   runner.register(DATASET_JOBS.housekeeping, async () => {
     const left = await datasets.datasets.deleted(500);
     for (const dataset of left) await remover.queueCleanUp(db, dataset);
-    return { clean_ups: left.length, leftovers: await sweepStores() };
+    return { clean_ups: left.length };
   });
 }

@@ -21,6 +21,10 @@ export interface Config {
   encryption: EncryptionConfig;
   supabase: SupabaseConfig | undefined;
   platformBucket: PlatformBucketConfig | undefined;
+  /** Who this installation is at AWS, to assume the roles of users. Undefined without keys of its own. */
+  awsIdentity: AwsIdentityConfig | undefined;
+  /** Undefined: where the provider itself has it. */
+  providerUrls: { runpod: URL | undefined; lambda: URL | undefined; huggingface: URL | undefined };
   auth: AuthConfig;
   logLevel: LogLevel;
   limits: Limits;
@@ -50,6 +54,13 @@ export interface PlatformBucketConfig {
   endpoint: URL | undefined;
   /** Undefined: whatever the machine's role gives. */
   credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string | undefined } | undefined;
+}
+
+export interface AwsIdentityConfig {
+  credentials: { accessKeyId: string; secretAccessKey: string; sessionToken: string | undefined };
+  region: string;
+  /** Undefined: AWS's own, in the region. */
+  stsEndpoint: URL | undefined;
 }
 
 export type AuthConfig =
@@ -150,6 +161,12 @@ function assemble(values: Partial<Values>): Config {
     encryption: { key: values.ENCRYPTION_KEY?.toLowerCase(), previousKeys: values.ENCRYPTION_KEYS_PREVIOUS ?? [] },
     supabase: supabaseOf(values),
     platformBucket: platformBucketOf(values),
+    awsIdentity: awsIdentityOf(values),
+    providerUrls: {
+      runpod: values.RUNPOD_API_URL,
+      lambda: values.LAMBDA_API_URL,
+      huggingface: values.HUGGINGFACE_API_URL,
+    },
     auth: authOf(values),
     logLevel: values.LOG_LEVEL ?? 'info',
     limits: limitsOf(values),
@@ -186,14 +203,31 @@ function supabaseOf(values: Partial<Values>): SupabaseConfig | undefined {
 
 function platformBucketOf(values: Partial<Values>): PlatformBucketConfig | undefined {
   if (values.S3_BUCKET === undefined) return undefined;
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = values;
-  const keys = accessKeyId !== undefined && secretAccessKey !== undefined;
   return {
     bucket: values.S3_BUCKET,
-    region: values.AWS_REGION ?? values.AWS_DEFAULT_REGION ?? 'us-east-1',
+    region: regionOf(values),
     endpoint: values.AWS_ENDPOINT_URL_S3 ?? values.AWS_ENDPOINT_URL,
-    credentials: keys ? { accessKeyId, secretAccessKey, sessionToken: values.AWS_SESSION_TOKEN } : undefined,
+    credentials: awsKeysOf(values),
   };
+}
+
+/** Keys of a store that is not AWS are no identity at AWS, unless that store has an STS of its own. */
+function awsIdentityOf(values: Partial<Values>): AwsIdentityConfig | undefined {
+  const credentials = awsKeysOf(values);
+  const stsEndpoint = values.AWS_ENDPOINT_URL_STS ?? values.AWS_ENDPOINT_URL;
+  if (credentials === undefined) return undefined;
+  if (values.AWS_ENDPOINT_URL_S3 !== undefined && stsEndpoint === undefined) return undefined;
+  return { credentials, region: regionOf(values), stsEndpoint };
+}
+
+function awsKeysOf(values: Partial<Values>): AwsIdentityConfig['credentials'] | undefined {
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = values;
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined;
+  return { accessKeyId, secretAccessKey, sessionToken: values.AWS_SESSION_TOKEN };
+}
+
+function regionOf(values: Partial<Values>): string {
+  return values.AWS_REGION ?? values.AWS_DEFAULT_REGION ?? 'us-east-1';
 }
 
 function authOf(values: Partial<Values>): AuthConfig {

@@ -7,7 +7,7 @@ import { createDurably } from '@/lib/config/durable-file.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 
 /** What each derived key is for. Adding a purpose never changes the other keys. */
-export type KeyPurpose = 'url-signing' | 'manifest' | 'session' | 'job-token' | 'sign-in-link';
+export type KeyPurpose = 'url-signing' | 'manifest' | 'session' | 'job-token';
 
 /** The installation's master key and what is derived from it. Never logged, never leaves the process. */
 export interface MasterKeys {
@@ -15,10 +15,8 @@ export interface MasterKeys {
   current: MasterKey;
   /** Keys that were replaced: they open, they do not wrap. */
   previous: readonly MasterKey[];
-  /** 32 bytes for one purpose (HKDF-SHA-256 of the current key). */
-  derive(purpose: KeyPurpose): Buffer;
-  /** The same of every replaced key: what they signed still verifies. */
-  derivePrevious(purpose: KeyPurpose): Buffer[];
+  /** 32 bytes for one purpose (HKDF-SHA-256), of the current key unless a previous one is named. */
+  derive(purpose: KeyPurpose, key?: MasterKey): Buffer;
 }
 
 export interface MasterKey {
@@ -36,17 +34,11 @@ export const KEY_FILE = 'secret.key';
 export async function loadMasterKeys(config: Pick<Config, 'dataDir' | 'encryption'>): Promise<MasterKeys> {
   const hex = config.encryption.key ?? (await keyFromFile(join(config.dataDir, KEY_FILE)));
   const current = masterKey(hex);
-  const previous = config.encryption.previousKeys.map(masterKey);
   return {
     current,
-    previous,
-    derive: (purpose) => derived(current, purpose),
-    derivePrevious: (purpose) => previous.map((key) => derived(key, purpose)),
+    previous: config.encryption.previousKeys.map(masterKey),
+    derive: (purpose, key = current) => Buffer.from(hkdfSync('sha256', key.bytes, 'longshore', purpose, 32)),
   };
-}
-
-function derived(key: MasterKey, purpose: KeyPurpose): Buffer {
-  return Buffer.from(hkdfSync('sha256', key.bytes, 'longshore', purpose, 32));
 }
 
 function masterKey(hex: string): MasterKey {

@@ -90,6 +90,10 @@ export const VARIABLES = {
   AWS_SESSION_TOKEN: variable(z.string(), 'AWS_SESSION_TOKEN=<session token>'),
   AWS_ENDPOINT_URL_S3: variable(webUrl, 'AWS_ENDPOINT_URL_S3=https://s3.example.org'),
   AWS_ENDPOINT_URL: variable(webUrl, 'AWS_ENDPOINT_URL=https://s3.example.org'),
+  AWS_ENDPOINT_URL_STS: variable(webUrl, 'AWS_ENDPOINT_URL_STS=https://sts.example.org'),
+  RUNPOD_API_URL: variable(webUrl, 'RUNPOD_API_URL=https://rest.runpod.io/v1'),
+  LAMBDA_API_URL: variable(webUrl, 'LAMBDA_API_URL=https://cloud.lambda.ai/api/v1'),
+  HUGGINGFACE_API_URL: variable(webUrl, 'HUGGINGFACE_API_URL=https://huggingface.co/api'),
   AUTH_MODE: variable(z.enum(['local', 'supabase'], 'must be local or supabase'), 'AUTH_MODE=local'),
   LOG_LEVEL: variable(
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'is not a log level'),

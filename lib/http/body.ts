@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { LongshoreError } from '@/lib/errors.ts';
+import { IncomingBody, incomingOf } from '@/lib/http/incoming-body.ts';
 
 /** JSON bodies are small: names, credentials, options. Datasets never come this way. */
 export const MAX_JSON_BYTES = 1024 * 1024;
@@ -58,10 +59,13 @@ function tooLarge(maxBytes: number): LongshoreError {
 }
 
 /**
- * The request's bytes as they arrive, with backpressure to the client. Empty where there is no body. Errors when the
- * client goes away or falls silent. The caller destroys what it does not finish.
+ * The request's bytes as they arrive, with backpressure to the client. Empty where there is no body. Errors with
+ * `incomplete_body` when the client goes away. Read at most once; the caller destroys what it does not finish, and can
+ * still answer then.
  */
 export function requestBody(request: Request): Readable {
+  const incoming = incomingOf(request);
+  if (incoming !== undefined) return new IncomingBody(incoming);
   if (request.body === null) return Readable.from([]);
   return Readable.fromWeb(request.body as Parameters<typeof Readable.fromWeb>[0]);
 }

@@ -89,7 +89,7 @@ async function answer<A extends Auth, Q extends ZodType, B extends ZodType>(
   try {
     const app = await currentApplication();
     const identity = await identify(options.auth, request, app, arrival.context);
-    const call = { ...(await parse(options, arrival)), app, ...identity };
+    const call = Object.assign(new ArrivedCall(arrival, app), await parse(options, arrival), identity);
     // The identity matches options.auth, which TypeScript cannot follow through the table.
     const response = await handler(call as Call<z.infer<Q>, z.infer<B>> & IdentityOf[A]);
     response.headers.set('X-Request-Id', requestId);
@@ -100,14 +100,34 @@ async function answer<A extends Auth, Q extends ZodType, B extends ZodType>(
   }
 }
 
+/** What few handlers ask for is made when they do: an abort signal alone costs a fifth of a short request. */
+class ArrivedCall {
+  readonly request: Request;
+  readonly requestId: string;
+  readonly app: Application;
+
+  constructor({ request, requestId }: Arrival, app: Application) {
+    this.request = request;
+    this.requestId = requestId;
+    this.app = app;
+  }
+
+  get url(): URL {
+    return new URL(this.request.url);
+  }
+
+  get signal(): AbortSignal {
+    return this.request.signal;
+  }
+}
+
 async function parse<Q extends ZodType, B extends ZodType>(
   options: EndpointOptions<Auth, Q, B>,
-  { request, context, requestId }: Arrival,
-): Promise<Omit<Call<z.infer<Q>, z.infer<B>>, 'app'>> {
-  const url = new URL(request.url);
-  const query = options.query?.parse(Object.fromEntries(url.searchParams)) as z.infer<Q>;
+  { request, context }: Arrival,
+): Promise<{ params: Record<string, string>; query: z.infer<Q>; body: z.infer<B> }> {
+  const query = options.query?.parse(Object.fromEntries(new URL(request.url).searchParams)) as z.infer<Q>;
   const body = options.body?.parse(await readJson(request, options.maxBodyBytes)) as z.infer<B>;
-  return { request, url, params: joinParams(await context.params), query, body, requestId, signal: request.signal };
+  return { params: joinParams(await context.params), query, body };
 }
 
 async function identify(
@@ -143,7 +163,16 @@ function joinParams(params: Record<string, string | string[]>): Record<string, s
 /** Takes over a client's or proxy's own id where it is harmless in logs and headers. */
 export function requestIdOf(request: Request): string {
   const given = request.headers.get('x-request-id');
-  return given !== null && /^[A-Za-z0-9._-]{8,64}$/.test(given) ? given : randomBytes(12).toString('base64url');
+  return given !== null && /^[A-Za-z0-9._-]{8,64}$/.test(given) ? given : nextRequestId();
+}
+
+const PROCESS_TAG = randomBytes(6).toString('base64url');
+let requests = 0;
+
+/** Unlike every other, of other processes too; no secret, so that drawing random bytes each time would be waste. */
+function nextRequestId(): string {
+  requests += 1;
+  return `${PROCESS_TAG}-${requests.toString(36).padStart(4, '0')}`;
 }
 
 async function logFailure(error: unknown): Promise<void> {

@@ -14,7 +14,9 @@ export function nodeBody(source: Readable, init: ResponseInit): Response {
 
 /** The Node stream behind a response, if it was made by `nodeBody` and nobody has read it yet. */
 export function nodeBodyOf(response: Response): Readable | undefined {
-  return response.bodyUsed ? undefined : sources.get(response);
+  const source = sources.get(response);
+  // Asking any response whether its body was used would make the adaptor build what it otherwise need not.
+  return source === undefined || response.bodyUsed ? undefined : source;
 }
 
 /** Pulls nothing from `source` before the first read, so that the server may take the source instead. */

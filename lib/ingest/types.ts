@@ -128,6 +128,35 @@ export interface DatasetStatistics {
   /** Approximate above the sketch's size; `exact` says which. */
   duplicates: { count: number; exact: boolean };
   estimated_tokens: { value: number; estimate: true };
+  /** Estimated tokens of single records. */
+  record_tokens: Distribution | null;
+}
+
+export const TARGETS = [
+  'openai',
+  'azure',
+  'together',
+  'fireworks',
+  'mistral',
+  'bedrock-claude',
+  'nova',
+  'vertex',
+  'trl',
+  'llamafactory',
+  'axolotl',
+  'torchtune',
+] as const;
+/** Services and trainers with rules of their own about what they take. */
+export type TargetName = (typeof TARGETS)[number];
+
+/** Whether a target would take the dataset as it is. */
+export interface TargetVerdict {
+  target: TargetName;
+  accepted: boolean;
+  /** Codes that the target refuses; W_FEW, W_MANY and E_TARGET_KIND are about the dataset as a whole. */
+  refuses: { code: string; count: number }[];
+  /** Codes with which the target behaves in a way to know of. W_LONG counts the tokens of the longest record. */
+  warns: { code: string; count: number }[];
 }
 
 export interface IngestReport {
@@ -153,6 +182,8 @@ export interface IngestReport {
   /** The scan stopped early because nearly everything was wrong. */
   scan_stopped: boolean;
   statistics: DatasetStatistics | null;
+  /** What each training target would make of the dataset. Absent in reports of older versions. */
+  targets?: TargetVerdict[];
   options: { format: FormatChoice; on_error: 'fail' | 'skip'; max_error_ratio: number };
 }
 

@@ -26,14 +26,14 @@ export const OBJECT_ACTIONS = [
   's3:ListMultipartUploadParts',
 ] as const;
 
-/** On the bucket, for this user's folder where S3 can tell. */
-export const LIST_ACTIONS = ['s3:ListBucket', 's3:ListBucketVersions'] as const;
+/**
+ * On the bucket as a whole. s3:ListBucket MUST NOT carry a condition on the prefix: with one S3 answers 403 instead of
+ * 404 for a missing object, and then nobody can tell a lost copy from a closed door. The settings are read, never changed.
+ */
+export const BUCKET_ACTIONS = ['s3:ListBucket', 's3:GetBucketVersioning', 's3:GetBucketPublicAccessBlock'] as const;
 
-/** On the bucket as a whole: settings that are read, never changed. */
-export const BUCKET_ACTIONS = ['s3:GetBucketVersioning', 's3:GetBucketPublicAccessBlock'] as const;
-
-/** Nothing lies there: listing it tells whether bucket and credentials work (lib/storage/s3-session.ts). */
-export const PROBE_PREFIX = '.longshore-probe';
+/** On the bucket, for this user's folder only. */
+export const FOLDER_ACTIONS = ['s3:ListBucketVersions'] as const;
 
 /** The folder that all objects of a user lie in. */
 export function userPrefix(userId: string): string {
@@ -49,14 +49,14 @@ export function leastPrivilegePolicy(bucket: string, userId: string, partition =
     Version: '2012-10-17',
     Statement: [
       { Sid: 'LongshoreObjects', Effect, Action: OBJECT_ACTIONS, Resource: `${bucketArn}/${prefix}*` },
-      {
-        Sid: 'LongshoreList',
-        Effect,
-        Action: LIST_ACTIONS,
-        Resource: bucketArn,
-        Condition: { StringLike: { 's3:prefix': [`${prefix}*`, PROBE_PREFIX] } },
-      },
       { Sid: 'LongshoreBucket', Effect, Action: BUCKET_ACTIONS, Resource: bucketArn },
+      {
+        Sid: 'LongshoreVersions',
+        Effect,
+        Action: FOLDER_ACTIONS,
+        Resource: bucketArn,
+        Condition: { StringLike: { 's3:prefix': `${prefix}*` } },
+      },
     ],
   };
 }

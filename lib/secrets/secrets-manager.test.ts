@@ -159,7 +159,8 @@ describeDatabase('SecretsManager', (database) => {
     const second = await secrets.manager.put(ANN, 'aws', body(newKeys()), byAnn);
     const [copy] = await database.db.select().from(datasetReplicas).where(eq(datasetReplicas.datasetId, dataset));
     expect(copy?.secretId).toBe(second.secret.id);
-    expect(await secrets.manager.retireUnused()).toBe(1);
+    expect(await secrets.manager.retireUnused(60_000)).toBe(0);
+    expect(await secrets.manager.retireUnused(0)).toBe(1);
     expect(await states()).toEqual(['1 deleted', '2 active']);
     expect(await secrets.manager.getSecretVersion(ANN, first.secret.id)).toBeUndefined();
   });
@@ -169,12 +170,12 @@ describeDatabase('SecretsManager', (database) => {
     const first = await secrets.manager.put(ANN, 'aws', body(), byAnn);
     const dataset = await addDataset('d', [{ secretId: first.secret.id }]);
     await secrets.manager.put(ANN, 'aws', body(sandbox, { s3_bucket: 'elsewhere' }), byAnn);
-    expect(await secrets.manager.retireUnused()).toBe(0);
+    expect(await secrets.manager.retireUnused(0)).toBe(0);
     expect(await states()).toEqual(['1 superseded', '2 active']);
     const old = await secrets.manager.getSecretVersion(ANN, first.secret.id);
     expect(old?.metadata).toMatchObject({ aws: { s3_bucket: sandbox.bucket } });
     await database.db.delete(datasetReplicas).where(eq(datasetReplicas.datasetId, dataset));
-    expect(await secrets.manager.retireUnused()).toBe(1);
+    expect(await secrets.manager.retireUnused(0)).toBe(1);
   });
 
   it('refuses to delete what sole copies need, and says which datasets', async () => {
@@ -231,13 +232,26 @@ describeDatabase('SecretsManager', (database) => {
   });
 
   it('gives each of many changes at once a version of its own, and leaves one active', async () => {
-    const keys = Array.from({ length: 8 }, () => newKeys());
+    const keys = Array.from({ length: 3 }, () => newKeys());
     await Promise.all(keys.map((each) => secrets.manager.put(ANN, 'aws', body(each), byAnn)));
     const all = await database.db.select().from(rows);
-    expect(new Set(all.map((row) => row.version)).size).toBe(8);
+    expect(new Set(all.map((row) => row.version)).size).toBe(3);
     expect(all.filter((row) => row.state === 'active').length).toBe(1);
     const active = all.find((row) => row.state === 'active');
     expect((await secrets.manager.getSecret(ANN, 'aws'))?.id).toBe(active?.id);
+  });
+
+  it('runs a few tests of a user at a time, and refuses more', async () => {
+    const stall = sandbox.faults.add({ operation: 'sts', action: { kind: 'stall' } });
+    const gone = new AbortController();
+    const running = Array.from({ length: 3 }, () =>
+      secrets.manager.testInput(ANN, 'aws', body(), { signal: gone.signal }),
+    );
+    await expect(secrets.manager.testInput(ANN, 'aws', body())).rejects.toMatchObject({ code: 'too_many_tests' });
+    gone.abort();
+    await Promise.allSettled(running);
+    sandbox.faults.remove(stall);
+    expect((await secrets.manager.testInput(ANN, 'aws', body())).status).toBe('ok');
   });
 
   it('writes who did what, and no secret', async () => {

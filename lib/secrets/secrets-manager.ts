@@ -1,4 +1,4 @@
-import { eq } from 'drizzle-orm';
+import { and, eq, lte } from 'drizzle-orm';
 import type { Database, Transaction } from '@/lib/db/database.ts';
 import type { IdGenerator } from '@/lib/db/ids.ts';
 import { secrets } from '@/lib/db/schema.ts';
@@ -12,6 +12,7 @@ import { parseSecretInput } from '@/lib/secrets/secret-input.ts';
 import { type SecretHead, type SecretRow, secretRepository } from '@/lib/secrets/secret-repository.ts';
 import { lastFour, publicMetadata, viewOf } from '@/lib/secrets/secret-views.ts';
 import type {
+  AWSMetadata,
   Secret,
   SecretContent,
   SecretContents,
@@ -125,6 +126,11 @@ export class SecretsManager {
     return this.options.tester.test(userId, provider, this.parse(userId, provider, body), options);
   }
 
+  /** Where an AWS secret that was given points to. Throws `invalid_secret`. */
+  placeOf(userId: string, body: unknown): AWSMetadata {
+    return this.parse(userId, 'aws', body).metadata.aws;
+  }
+
   /**
    * Tests the stored secret: the version that waits for its first success if there is one, which then becomes active;
    * else the active one, which stays active whatever the test finds.
@@ -150,14 +156,17 @@ export class SecretsManager {
     this.forget(userId, idsOf(rows));
   }
 
-  /** Erases superseded versions that nothing refers to any more, of all users. Returns how many. */
-  async retireUnused(): Promise<number> {
+  /**
+   * Erases superseded versions that nothing refers to any more, of all users. Returns how many.
+   * @param graceMs since they were superseded: a request that began with them may still be running
+   */
+  async retireUnused(graceMs: number): Promise<number> {
     const { db, usage, now } = this.options;
     return db.transaction(async (tx) => {
       const rows = await tx
         .select({ id: secrets.id, userId: secrets.userId })
         .from(secrets)
-        .where(eq(secrets.state, 'superseded'))
+        .where(and(eq(secrets.state, 'superseded'), lte(secrets.updatedAt, new Date(now().getTime() - graceMs))))
         .for('update', { skipLocked: true });
       const referenced = await usage.referenced(tx, idsOf(rows));
       const unused = rows.filter((row) => !referenced.has(row.id));
@@ -166,7 +175,7 @@ export class SecretsManager {
     });
   }
 
-  private parse(userId: string, provider: SecretProvider, body: unknown) {
+  private parse<P extends SecretProvider>(userId: string, provider: P, body: unknown): SecretContents[P] {
     return parseSecretInput(provider, body, { externalId: this.options.externalIdOf(userId) });
   }
 

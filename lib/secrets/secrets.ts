@@ -14,7 +14,9 @@ import { ProviderTester } from '@/lib/secrets/provider-tester.ts';
 import type { ProviderBaseUrls } from '@/lib/secrets/providers/token-test.ts';
 import { SecretBox } from '@/lib/secrets/secret-box.ts';
 import { SecretCache } from '@/lib/secrets/secret-cache.ts';
-import { SecretsManager } from '@/lib/secrets/secrets-manager.ts';
+import type { SecretProvider } from '@/lib/secrets/secrets.types.ts';
+import { type ChangeOptions, SecretsManager } from '@/lib/secrets/secrets-manager.ts';
+import { type SecretsOverview, secretsOverview, type TestAnswer, testAnswer } from '@/lib/secrets/secrets-overview.ts';
 
 export interface SecretsOptions {
   db: Database;
@@ -42,6 +44,10 @@ export interface Secrets {
   readonly doctor: AwsDoctor;
   readonly rotation: MasterKeyRotation;
   externalIdOf(userId: string): string;
+  /** All that a person sees of the own secrets. */
+  overview(userId: string): Promise<SecretsOverview>;
+  /** Tests what was given, or with `body` undefined what is stored, and shows the IAM documents that belong to it. */
+  test(userId: string, provider: SecretProvider, body: unknown, options: ChangeOptions): Promise<TestAnswer>;
 }
 
 /** Everything about secrets, wired. */
@@ -56,12 +62,13 @@ export function createSecrets(options: SecretsOptions): Secrets {
   const externalIdOf = (userId: string) => externalId(options.installationId, userId);
   const box = new SecretBox(keyring);
   const manager = new SecretsManager({ db, box, cache, tester, usage, audit, sessions, externalIdOf, newId, now });
+  const parts = { manager, sessions, externalIdOf };
   return {
-    manager,
-    sessions,
+    ...parts,
     doctor,
     rotation: new MasterKeyRotation(db, keyring, options.rotationBatch),
-    externalIdOf,
+    overview: (userId) => secretsOverview(parts, userId),
+    test: (userId, provider, body, change) => testAnswer(parts, { userId, provider, body }, change),
   };
 }
 

@@ -40,6 +40,8 @@ const CODES: Record<string, StorageErrorCode> = {
   OperationAborted: 'unavailable',
   InternalError: 'unavailable',
   ServiceUnavailable: 'unavailable',
+  NotImplemented: 'invalid_request',
+  MethodNotAllowed: 'invalid_request',
   BadDigest: 'corrupt',
   IncompleteBody: 'corrupt',
   XAmzContentSHA256Mismatch: 'corrupt',
@@ -105,7 +107,7 @@ export function answerOf(error: unknown): S3Answer {
 
 function readCode(shape: Record<string, unknown>): string | undefined {
   const code = textOf(shape.Code) ?? textOf(shape.code) ?? textOf(shape.name);
-  const invented = code === undefined || ['UnknownError', 'NotFound', 'Error', 'SyntaxError'].includes(code);
+  const invented = code === undefined || ['Unknown', 'UnknownError', 'NotFound', 'Error', 'SyntaxError'].includes(code);
   return invented || /^\d+$/.test(code) ? undefined : code;
 }
 

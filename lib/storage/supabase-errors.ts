@@ -8,8 +8,8 @@ export interface SupabaseFault {
   code: string | undefined;
   /** The body's own status, else the HTTP status. */
   status: number;
-  /** The body is one of the storage API's: without it, something else answered. */
-  fromApi: boolean;
+  /** The body's second name for the error, all that older versions have. */
+  error: string | undefined;
   text: string;
 }
 
@@ -35,11 +35,17 @@ const CODES: Record<string, StorageErrorCode> = {
   LockTimeout: 'unavailable',
 };
 
+const ERRORS: Record<string, StorageErrorCode> = {
+  not_found: 'not_found',
+  'Bucket not found': 'bucket_not_found',
+  Duplicate: 'already_exists',
+};
+
 const STATUSES: Record<number, StorageErrorCode> = {
   401: 'unauthorized',
   402: 'quota_exceeded',
   403: 'forbidden',
-  404: 'not_found',
+  404: 'unavailable',
   408: 'timeout',
   409: 'already_exists',
   413: 'too_large',
@@ -61,7 +67,7 @@ export function faultOf(reply: SmallReply): SupabaseFault {
   return {
     code: typeof body?.code === 'string' ? body.code : undefined,
     status: Number.isInteger(status) ? status : reply.status,
-    fromApi: body?.statusCode !== undefined,
+    error: typeof body?.error === 'string' ? body.error : undefined,
     text,
   };
 }
@@ -69,18 +75,18 @@ export function faultOf(reply: SmallReply): SupabaseFault {
 /** The StorageError of an answer that is no success. */
 export function supabaseError(reply: SmallReply, context: StorageErrorContext): StorageError {
   const fault = faultOf(reply);
-  // A 404 that is not the API's own proves nothing about the object.
-  const foreign404 = fault.status === 404 && !fault.fromApi;
-  return new StorageError(foreign404 ? 'unavailable' : codeOf(fault), {
+  const code = codeOf(fault);
+  return new StorageError(code, {
     ...context,
-    detail: `${fault.code ?? 'no error code'}, status ${fault.status}`,
-    retry: foreign404 ? 'never' : undefined,
+    detail: `${fault.code ?? fault.error ?? 'no error code'}, status ${fault.status}`,
+    // A 404 that is not the API's own proves nothing about the object, and comes again.
+    retry: fault.status === 404 && code === 'unavailable' ? 'never' : undefined,
     retryAfterMs: retryAfterMs(reply.headers['retry-after']),
   });
 }
 
-function codeOf({ code, status }: SupabaseFault): StorageErrorCode {
-  const known = code === undefined ? undefined : CODES[code];
+function codeOf({ code, error, status }: SupabaseFault): StorageErrorCode {
+  const known = CODES[code ?? ''] ?? ERRORS[error ?? ''];
   if (known !== undefined) return known;
   if (status >= 300 && status < 400) return 'endpoint_refused';
   return STATUSES[status] ?? (status >= 400 && status < 500 ? 'invalid_request' : 'unavailable');

@@ -230,7 +230,14 @@ export function readTusState(state: UploadState | undefined): TusState | undefin
 export async function terminateUpload(api: SupabaseApi, state: TusState): Promise<void> {
   const context = { provider: 'supabase', operation: 'abort', key: state.key } as const;
   const reply = await api.resumable({ method: 'DELETE', path: pathOf(state) }, context);
-  if (!isSuccess(reply) && !isGone(reply)) throw await api.explain(reply, context);
+  if (isSuccess(reply) || isGone(reply) || (await isFinished(api, state, context))) return;
+  throw await api.explain(reply, context);
+}
+
+/** A finished upload cannot be given up, and there is nothing left of it to free. */
+async function isFinished(api: SupabaseApi, state: TusState, context: StorageErrorContext): Promise<boolean> {
+  const reply = await api.resumable({ method: 'HEAD', path: pathOf(state) }, context);
+  return isGone(reply) || Number(reply.headers['upload-offset'] ?? Number.NaN) === state.sizeBytes;
 }
 
 /** Uploads are addressed on our own base: what proxies make of scheme, host and prefix in `Location` is not followed. */

@@ -3,7 +3,6 @@ import type { Reply } from '@/sandbox/exchange.ts';
 import { S3_NAMESPACE } from './object-handlers.ts';
 import type { PublicAccessBlock } from './object-model.ts';
 import { parsePolicy } from './policy.ts';
-import { receiveDocument } from './receive-body.ts';
 import type { S3Call } from './s3-call.ts';
 import { S3Error } from './s3-error.ts';
 import { childText, document, element, parseXml, text } from './xml.ts';
@@ -56,7 +55,7 @@ export function isBucketName(name: string): boolean {
 
 /** us-east-1 creates anywhere by constraint; every other endpoint only at home, and only when told so. */
 async function wantedRegion(call: S3Call): Promise<string> {
-  const source = await receiveDocument(call.exchange, call.authentication, call.environment.store.files);
+  const source = await call.document();
   const root = source === '' ? undefined : parseXml(source);
   if (source !== '' && root === undefined) throw new S3Error('MalformedXML');
   const constraint = root === undefined ? undefined : childText(root, 'LocationConstraint');
@@ -130,7 +129,7 @@ export async function getBucketPolicy(call: S3Call): Promise<Reply> {
 
 /** Kept and shown; requests are judged by the identities' own permissions. */
 export async function putBucketPolicy(call: S3Call): Promise<Reply> {
-  const source = await receiveDocument(call.exchange, call.authentication, call.environment.store.files);
+  const source = await call.document();
   const policy = parsePolicy(source);
   if (policy === undefined) throw new S3Error('MalformedPolicy');
   call.bucket.settings.policy = policy;

@@ -12,7 +12,6 @@ import { attributesOf, checksumHeaders } from './object-attributes.ts';
 import { assertKey, commit, etagFor, S3_NAMESPACE, writtenHeaders } from './object-handlers.ts';
 import type { Checksums, ChecksumType, MultipartUpload, UploadedPart } from './object-model.ts';
 import { writeConditions } from './preconditions.ts';
-import { receiveBody } from './receive-body.ts';
 import type { S3Call } from './s3-call.ts';
 import { S3Error } from './s3-error.ts';
 import { childrenOf, childText, document, element, text, type XmlNode } from './xml.ts';
@@ -23,7 +22,8 @@ export async function createMultipartUpload(call: S3Call): Promise<Reply> {
   const { bucket } = call;
   assertKey(call.key);
   if (call.header('x-amz-tagging') !== undefined) call.allow('s3:PutObjectTagging');
-  const checksumAlgorithm = parseAlgorithm(call.header('x-amz-checksum-algorithm'));
+  const ignored = call.quirks.checksums === 'ignored';
+  const checksumAlgorithm = ignored ? undefined : parseAlgorithm(call.header('x-amz-checksum-algorithm'));
   const upload = bucket.uploads.create({
     key: call.key,
     initiated: call.environment.now(),
@@ -76,9 +76,8 @@ export function partNumberOf(call: S3Call): number {
 
 export async function uploadPart(call: S3Call): Promise<Reply> {
   const [upload, number] = [openUpload(call), partNumberOf(call)];
-  const { store, limits } = call.environment;
-  const received = await receiveBody(call.exchange, call.authentication, store.files, { maxBytes: limits.maxPutBytes });
-  const { segment, md5, checksums } = received;
+  const { store } = call.environment;
+  const { segment, md5, checksums } = await call.receive();
   const part = { number, segment, etag: etagFor(upload.attributes, md5), lastModified: call.now(), checksums };
   const wanted = upload.checksumAlgorithm;
   if (wanted !== undefined && checksums[wanted] === undefined) {
@@ -132,18 +131,18 @@ export async function listParts(call: S3Call): Promise<Reply> {
     text('IsTruncated', after.length > page.length),
     text('ChecksumAlgorithm', upload.checksumAlgorithm?.toUpperCase()),
     text('ChecksumType', upload.checksumAlgorithm === undefined ? undefined : upload.checksumType),
-    ...page.map(partElement),
+    ...page.map((part) => partElement(part, call.quirks.partSizes)),
   );
   return { status: 200, headers: XML, body };
 }
 
-function partElement(part: UploadedPart): string {
+function partElement(part: UploadedPart, withSize: boolean): string {
   return element(
     'Part',
     text('PartNumber', part.number),
     text('LastModified', new Date(part.lastModified).toISOString()),
     text('ETag', `"${part.etag}"`),
-    text('Size', part.segment.sizeBytes),
+    text('Size', withSize ? part.segment.sizeBytes : undefined),
     ...checksumElements(part.checksums),
   );
 }
@@ -223,6 +222,7 @@ function namedPart(entry: XmlNode, upload: MultipartUpload): UploadedPart {
 
 function assertSizes(call: S3Call, parts: UploadedPart[]): void {
   const minimum = call.environment.limits.minPartBytes;
+  if (call.quirks.equalParts) assertEqual(parts);
   const small = parts.slice(0, -1).find((part) => part.segment.sizeBytes < minimum);
   if (small === undefined) return;
   throw new S3Error('EntityTooSmall', {
@@ -233,6 +233,13 @@ function assertSizes(call: S3Call, parts: UploadedPart[]): void {
       ETag: small.etag,
     },
   });
+}
+
+function assertEqual(parts: UploadedPart[]): void {
+  const size = parts[0]?.segment.sizeBytes ?? 0;
+  const equal = parts.slice(0, -1).every((part) => part.segment.sizeBytes === size);
+  if (equal && (parts.at(-1)?.segment.sizeBytes ?? 0) <= size) return;
+  throw new S3Error('InvalidPart', { message: 'All non-trailing parts must have the same length.' });
 }
 
 function compositeEtag(upload: MultipartUpload, parts: UploadedPart[]): string {

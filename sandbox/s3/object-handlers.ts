@@ -6,7 +6,6 @@ import type { Bucket } from './bucket.ts';
 import { attributesOf, checksumHeaders, objectHeaders } from './object-attributes.ts';
 import type { ObjectAttributes, ObjectVersion } from './object-model.ts';
 import { checkReadConditions, writeConditions } from './preconditions.ts';
-import { receiveBody } from './receive-body.ts';
 import type { S3Call } from './s3-call.ts';
 import { S3Error } from './s3-error.ts';
 import { child, childrenOf, childText, document, element, text, type XmlNode } from './xml.ts';
@@ -21,14 +20,11 @@ export function assertKey(key: string): void {
 }
 
 export async function putObject(call: S3Call): Promise<Reply> {
-  const { bucket, environment } = call;
+  const { bucket } = call;
   assertKey(call.key);
   if (call.header('x-amz-tagging') !== undefined) call.allow('s3:PutObjectTagging');
   const [attributes, check] = [attributesOf(call), writeConditions(call)];
-  const { files } = environment.store;
-  const received = await receiveBody(call.exchange, call.authentication, files, {
-    maxBytes: environment.limits.maxPutBytes,
-  });
+  const received = await call.receive();
   const draft = {
     ...attributes,
     key: call.key,
@@ -198,7 +194,8 @@ const XML = { 'content-type': 'application/xml' };
 /** DeleteObjects alone insists on a checksum or Content-MD5. */
 function assertHasIntegrity(call: S3Call): void {
   const names = Object.keys(call.exchange.headers);
-  if (names.some((name) => name === 'content-md5' || /^x-amz-(checksum-|trailer$)/.test(name))) return;
+  const known = call.quirks.deleteNeedsMd5 ? /^content-md5$/ : /^(content-md5|x-amz-checksum-.*|x-amz-trailer)$/;
+  if (names.some((name) => known.test(name))) return;
   throw new S3Error('InvalidRequest', { message: 'Missing required header for this request: Content-MD5' });
 }
 

@@ -41,6 +41,10 @@ function matchesEtag(header: string, version: ObjectVersion): boolean {
 /** Of PutObject and CompleteMultipartUpload; the returned check runs at the instant of the commit. */
 export function writeConditions(call: S3Call): (current: ObjectVersion | undefined) => void {
   const [match, noneMatch] = [call.header('if-match'), call.header('if-none-match')];
+  const { conditionalWrites } = call.quirks;
+  if (conditionalWrites === 'ignored') return () => {};
+  const unknown = conditionalWrites === 'not_implemented' && (match !== undefined || noneMatch !== undefined);
+  if (unknown) throw new S3Error('NotImplemented', { fields: { Header: 'If-None-Match' } });
   if (noneMatch !== undefined && noneMatch !== '*') {
     throw new S3Error('NotImplemented', { fields: { Header: 'If-None-Match' } });
   }

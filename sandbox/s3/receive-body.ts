@@ -13,6 +13,7 @@ import {
   startDigest,
 } from './checksums.ts';
 import type { Checksums } from './object-model.ts';
+import type { S3Quirks } from './quirks.ts';
 import { S3Error } from './s3-error.ts';
 import { sameSignature } from './sigv4.ts';
 
@@ -25,8 +26,7 @@ export interface ReceivedBody {
 
 export interface ReceiveOptions {
   maxBytes: number;
-  /** Computed also when the client sends none of this kind. */
-  alsoCompute?: ChecksumAlgorithm;
+  quirks: S3Quirks;
 }
 
 /** The payload without its transfer encoding, signatures of chunks checked on the way. */
@@ -49,19 +49,38 @@ export async function receiveBody(
   options: ReceiveOptions,
 ): Promise<ReceivedBody> {
   assertPayloadHash(authentication);
+  const { chunkedUploads, checksums } = options.quirks;
+  if (isStreaming(authentication.claim.payloadHash)) refuseChunked(chunkedUploads);
+  if (chunkedUploads === 'stored_raw') return await receiveRaw(exchange, files);
   const length = declaredLength(exchange, authentication);
   if (length > options.maxBytes) throw tooLarge(length, options.maxBytes);
-  const promised = promisedChecksums(exchange);
-  const digests = startDigests(authentication, promised, options.alsoCompute);
+  const promises = checksums === 'ignored' ? NO_PROMISES : promisesOf(exchange);
+  const digests = startDigests(authentication, promises.checksum);
   const trailers = new Map<string, string>();
-  const source = digesting(decodedPayload(exchange, authentication, trailers), digests, length);
-  const segment = await files.write(source);
+  const payload = decodedPayload(exchange, authentication, trailers);
+  const segment = await files.write(digesting(payload, digests, length));
   try {
-    return { segment, ...verify({ exchange, authentication, promised, trailers, length, segment }, digests) };
+    return { segment, ...verify({ authentication, promises, trailers, length, segment }, digests) };
   } catch (error) {
     await files.remove([segment]);
     throw error;
   }
+}
+
+/** As a store does that does not know the encoding: the bytes as they came, unchecked. */
+async function receiveRaw(exchange: Exchange, files: DataFiles): Promise<ReceivedBody> {
+  const md5 = startDigest('md5');
+  const segment = await files.write(digesting(exchange.body, new Map([['md5', md5]]), Number.POSITIVE_INFINITY));
+  return { segment, md5: md5.digest().toString('hex'), checksums: {} };
+}
+
+function refuseChunked(chunkedUploads: S3Quirks['chunkedUploads']): void {
+  if (chunkedUploads === 'not_implemented') {
+    throw new S3Error('NotImplemented', {
+      message: 'Transfering payloads in multiple chunks using aws-chunked is not supported.',
+    });
+  }
+  if (chunkedUploads === 'length_required') throw new S3Error('MissingContentLength');
 }
 
 function isStreaming(payloadHash: string): boolean {
@@ -116,7 +135,19 @@ interface PromisedChecksum {
   value: string | undefined;
 }
 
-function promisedChecksums(exchange: Exchange): PromisedChecksum | undefined {
+/** What the client says about its bytes, besides their length and signature. */
+interface Promises {
+  checksum: PromisedChecksum | undefined;
+  contentMd5: string | undefined;
+}
+
+const NO_PROMISES: Promises = { checksum: undefined, contentMd5: undefined };
+
+function promisesOf(exchange: Exchange): Promises {
+  return { checksum: promisedChecksum(exchange), contentMd5: headerOf(exchange, 'content-md5') };
+}
+
+function promisedChecksum(exchange: Exchange): PromisedChecksum | undefined {
   const inHeader = CHECKSUM_ALGORITHMS.filter((name) => exchange.headers[checksumHeader(name)] !== undefined);
   const inTrailer = CHECKSUM_ALGORITHMS.filter((name) => trailerNames(exchange).includes(checksumHeader(name)));
   const [algorithm, ...more] = [...inHeader, ...inTrailer];
@@ -141,15 +172,9 @@ function refuseBareAlgorithm(exchange: Exchange): undefined {
 
 type Digests = Map<ChecksumAlgorithm | 'md5' | 'payload', RunningDigest>;
 
-function startDigests(
-  { claim }: Authentication,
-  promised: PromisedChecksum | undefined,
-  also: ChecksumAlgorithm | undefined,
-): Digests {
+function startDigests({ claim }: Authentication, promised: PromisedChecksum | undefined): Digests {
   const digests: Digests = new Map([['md5', startDigest('md5')]]);
-  for (const algorithm of [promised?.algorithm, also]) {
-    if (algorithm !== undefined) digests.set(algorithm, startDigest(algorithm));
-  }
+  if (promised !== undefined) digests.set(promised.algorithm, startDigest(promised.algorithm));
   if (/^[0-9a-f]{64}$/.test(claim.payloadHash)) digests.set('payload', startDigest('sha256'));
   return digests;
 }
@@ -165,9 +190,8 @@ async function* digesting(body: AsyncIterable<Buffer>, digests: Digests, length:
 }
 
 interface Received {
-  exchange: Exchange;
   authentication: Authentication;
-  promised: PromisedChecksum | undefined;
+  promises: Promises;
   trailers: Map<string, string>;
   length: number;
   segment: Segment;
@@ -183,8 +207,8 @@ function verify(received: Received, digests: Digests): Omit<ReceivedBody, 'segme
     throw new S3Error('XAmzContentSHA256Mismatch', { fields });
   }
   const md5 = results.get('md5') ?? createHash('md5').digest();
-  checkContentMd5(headerOf(received.exchange, 'content-md5'), md5);
-  checkPromise(received, results);
+  checkContentMd5(received.promises.contentMd5, md5);
+  checkChecksum(received, results);
   return { md5: md5.toString('hex'), checksums: checksumsOf(results) };
 }
 
@@ -199,7 +223,8 @@ function checkContentMd5(claimed: string | undefined, actual: Buffer): void {
   });
 }
 
-function checkPromise({ promised, trailers }: Received, results: Map<string, Buffer>): void {
+function checkChecksum({ promises, trailers }: Received, results: Map<string, Buffer>): void {
+  const { checksum: promised } = promises;
   if (promised === undefined) return;
   const value = promised.value ?? trailers.get(checksumHeader(promised.algorithm)) ?? '';
   assertChecksumValue(promised.algorithm, value);
@@ -224,8 +249,9 @@ export async function receiveDocument(
   exchange: Exchange,
   authentication: Authentication,
   files: DataFiles,
+  quirks: S3Quirks,
 ): Promise<string> {
-  const { segment } = await receiveBody(exchange, authentication, files, { maxBytes: MAX_DOCUMENT_BYTES });
+  const { segment } = await receiveBody(exchange, authentication, files, { maxBytes: MAX_DOCUMENT_BYTES, quirks });
   const bytes = await readAll(files.read([segment]), MAX_DOCUMENT_BYTES);
   await files.remove([segment]);
   return bytes.toString();

@@ -8,6 +8,7 @@ import * as lists from './list-handlers.ts';
 import * as multipart from './multipart-handlers.ts';
 import * as objects from './object-handlers.ts';
 import { ACTIONS, addressOf, operationOf, type S3Operation } from './operations.ts';
+import { dressReply } from './quirks.ts';
 import { S3Call, type S3Environment } from './s3-call.ts';
 import { errorReply, S3Error } from './s3-error.ts';
 import { answerSts, stsErrorReply } from './sts.ts';
@@ -75,10 +76,11 @@ export class S3App implements SandboxApp {
     const requestId = randomBytes(8).toString('hex').toUpperCase();
     try {
       const reply = await this.#dispatch(exchange);
-      return { ...reply, headers: { 'x-amz-request-id': requestId, server: 'AmazonS3', ...reply.headers } };
+      const headers = { 'x-amz-request-id': requestId, ...reply.headers };
+      return dressReply({ ...reply, headers }, this.#environment.quirks);
     } catch (error) {
       if (!(error instanceof S3Error)) throw error;
-      return errorReply(error, exchange.method, requestId);
+      return dressReply(errorReply(error, exchange.method, requestId), this.#environment.quirks);
     }
   }
 
@@ -105,7 +107,9 @@ export class S3App implements SandboxApp {
   #authenticated(exchange: Exchange, operation: S3Operation | undefined): S3Call {
     const { identities, now } = this.#environment;
     const authentication = authenticate(exchange, exchange.query, { identities, now, service: 's3' });
-    if (operation === undefined) throw new S3Error('NotImplemented');
+    const { missing, presignedUrls } = this.#environment.quirks;
+    if (operation === undefined || missing.includes(operation)) throw new S3Error('NotImplemented');
+    if (authentication.claim.kind === 'presigned' && !presignedUrls) throw new S3Error('AccessDenied');
     const address = addressOf(exchange);
     return new S3Call({ exchange, operation, address, authentication, environment: this.#environment });
   }
@@ -126,7 +130,7 @@ function checkBucket(call: S3Call): void {
   const { settings } = call.bucket;
   const expectedOwner = call.header('x-amz-expected-bucket-owner');
   if (expectedOwner !== undefined && expectedOwner !== settings.ownerAccountId) throw new S3Error('AccessDenied');
-  checkRegion(call, settings.region);
+  if (!call.quirks.anyRegion) checkRegion(call, settings.region);
   if (settings.ownerAccountId !== call.identity.accountId) throw new S3Error('AccessDenied');
 }
 

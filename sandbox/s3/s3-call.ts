@@ -4,7 +4,8 @@ import type { Bucket } from './bucket.ts';
 import { denialMessage, type Identities, type Identity, isAllowed } from './identities.ts';
 import type { ObjectVersion } from './object-model.ts';
 import type { Address, S3Operation } from './operations.ts';
-import { receiveDocument } from './receive-body.ts';
+import type { S3Quirks } from './quirks.ts';
+import { type ReceivedBody, receiveBody, receiveDocument } from './receive-body.ts';
 import { S3Error } from './s3-error.ts';
 import type { S3Store } from './s3-store.ts';
 import { parseXml, type XmlNode } from './xml.ts';
@@ -25,6 +26,7 @@ export interface S3Environment {
   /** Region of the endpoint. */
   region: string;
   limits: S3Limits;
+  quirks: S3Quirks;
 }
 
 /** One authenticated request on its way through a handler. */
@@ -99,9 +101,24 @@ export class S3Call {
     return Math.floor(this.environment.now() / 1000) * 1000;
   }
 
+  get quirks(): S3Quirks {
+    return this.environment.quirks;
+  }
+
+  /** The payload of a request that carries an object's bytes. */
+  async receive(): Promise<ReceivedBody> {
+    const { store, limits, quirks } = this.environment;
+    const options = { maxBytes: limits.maxPutBytes, quirks };
+    return await receiveBody(this.exchange, this.authentication, store.files, options);
+  }
+
+  async document(): Promise<string> {
+    const { store, quirks } = this.environment;
+    return await receiveDocument(this.exchange, this.authentication, store.files, quirks);
+  }
+
   async xml(): Promise<XmlNode> {
-    const source = await receiveDocument(this.exchange, this.authentication, this.environment.store.files);
-    const root = parseXml(source);
+    const root = parseXml(await this.document());
     if (root === undefined) throw new S3Error('MalformedXML');
     return root;
   }

@@ -8,6 +8,7 @@ import { RequestLog } from '@/sandbox/request-log.ts';
 import { Throttle } from '@/sandbox/throttle.ts';
 import { ALL_BLOCKED } from './bucket-handlers.ts';
 import { DEFAULT_ACCOUNT, Identities, type SandboxRole, type SandboxUser } from './identities.ts';
+import { AWS, type S3Quirks, STORES_LIKE, type StoreLike } from './quirks.ts';
 import { S3App } from './s3-app.ts';
 import type { S3Limits } from './s3-call.ts';
 import { S3Objects } from './s3-objects.ts';
@@ -27,6 +28,9 @@ export interface S3SandboxOptions {
   users?: SandboxUser[];
   roles?: SandboxRole[];
   limits?: Partial<S3Limits>;
+  /** Behave like a store that is not AWS; `quirks` changes single habits of it. */
+  like?: StoreLike;
+  quirks?: Partial<S3Quirks>;
   /** Milliseconds since the epoch: shift it to test skew and expiry. */
   now?: () => number;
   faultSeed?: number;
@@ -62,7 +66,9 @@ export async function startS3Sandbox(options: S3SandboxOptions = {}): Promise<S3
   const [region, bucket] = [options.region ?? 'us-east-1', options.bucket ?? 'sandbox-bucket'];
   const objects = new S3Objects(store, bucket);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const app = new S3App({ store, identities, now: options.now ?? Date.now, region, limits }, (r) => objects.admin(r));
+  const quirks = { ...AWS, ...STORES_LIKE[options.like ?? 'aws'], ...options.quirks };
+  const environment = { store, identities, now: options.now ?? Date.now, region, limits, quirks };
+  const app = new S3App(environment, (request) => objects.admin(request));
   const parts = {
     faults: new FaultInjector({ seed: options.faultSeed }),
     throttle: new Throttle(),

@@ -300,7 +300,11 @@ begin
       execute 'create policy longshore_read_own on public.training_datasets for select to authenticated
                using (user_id::text = auth.uid()::text)';
     end if;
-    revoke insert, update, delete on public.training_datasets from authenticated;
+    -- All, because TRUNCATE asks no policy. Supabase grants everything on new tables to both roles.
+    revoke all on public.training_datasets from authenticated;
+    if exists (select 1 from pg_roles where rolname = 'anon') then
+      revoke all on public.training_datasets from anon;
+    end if;
     grant select on public.training_datasets to authenticated;
     grant update (name, description) on public.training_datasets to authenticated;
     if not exists (

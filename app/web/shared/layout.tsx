@@ -1,8 +1,11 @@
 import clsx from 'clsx';
-import { Database, Moon, Sun, SunMoon } from 'lucide-react';
+import { Database, LogOut, Moon, Sun, SunMoon } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { Link, useLocation } from 'wouter';
+import { useSession, useSignOut } from '../account/session.tsx';
 import { type Theme, useTheme } from './theme.ts';
+
+const ICON_BUTTON = 'cursor-pointer rounded-md p-2 text-muted hover:bg-sunken hover:text-ink';
 
 const PLACES = [{ href: '/datasets', label: 'Datasets', icon: Database }];
 
@@ -22,7 +25,7 @@ export function Layout({ children }: { children: ReactNode }) {
             <Place key={place.href} {...place} />
           ))}
         </nav>
-        <ThemeSwitch />
+        <Account />
       </header>
       <main id="main" className="mx-auto w-full max-w-6xl px-4 py-6 md:px-8">
         {children}
@@ -55,17 +58,33 @@ const NEXT: Record<Theme, { theme: Theme; icon: typeof Sun; label: string }> = {
   dark: { theme: 'system', icon: Moon, label: 'Theme: dark. Switch to the system’s' },
 };
 
+function Account() {
+  const { user } = useSession();
+  const signOut = useSignOut();
+  return (
+    <div className="flex items-center gap-1">
+      <span className="truncate px-2 text-sm text-muted max-sm:hidden md:flex-1" title={user.role}>
+        {user.name}
+      </span>
+      <ThemeSwitch />
+      <button
+        type="button"
+        aria-label="Sign out"
+        title="Sign out"
+        onClick={() => void signOut()}
+        className={ICON_BUTTON}
+      >
+        <LogOut className="size-4" aria-hidden />
+      </button>
+    </div>
+  );
+}
+
 function ThemeSwitch() {
   const [theme, setTheme] = useTheme();
   const { icon: Icon, label, theme: next } = NEXT[theme];
   return (
-    <button
-      type="button"
-      aria-label={label}
-      title={label}
-      onClick={() => setTheme(next)}
-      className="cursor-pointer self-start rounded-md p-2 text-muted hover:bg-sunken hover:text-ink"
-    >
+    <button type="button" aria-label={label} title={label} onClick={() => setTheme(next)} className={ICON_BUTTON}>
       <Icon className="size-4" aria-hidden />
     </button>
   );

@@ -7,7 +7,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { fatalError, query, welcome } from './backend-messages.ts';
-import { FrontendMessages } from './frontend-messages.ts';
+import { type FrontendEvent, FrontendMessages } from './frontend-messages.ts';
 import type { Mutex } from './mutex.ts';
 
 export interface BridgedEngine {
@@ -66,12 +66,11 @@ export class WireBridge {
     const turn: Turn = {};
     try {
       await this.#converse(socket, turn);
-    } catch (error) {
-      // A socket that broke needs no answer. Bytes that are not the protocol get one.
-      if (error instanceof RangeError) socket.write(fatalError('08P01', error.message));
+    } catch {
+      // The socket broke: there is nobody to answer. What it left behind is cleaned away below.
     } finally {
       this.#sockets.delete(socket);
-      socket.destroySoon();
+      socket.destroy();
       turn.end?.();
     }
   }
@@ -79,7 +78,9 @@ export class WireBridge {
   async #converse(socket: Socket, turn: Turn): Promise<void> {
     const messages = new FrontendMessages();
     for await (const chunk of socket) {
-      for (const event of messages.push(chunk)) {
+      const events = understand(messages, chunk);
+      if (events instanceof RangeError) return lastWords(socket, fatalError('08P01', events.message));
+      for (const event of events) {
         if (event.type === 'terminate' || event.type === 'cancel_request') return;
         if (event.type === 'encryption_request') socket.write('N');
         if (event.type === 'startup') await this.#begin(socket, turn);
@@ -109,4 +110,17 @@ export class WireBridge {
       await engine.run(query('DISCARD ALL'));
     });
   }
+}
+
+function understand(messages: FrontendMessages, chunk: Buffer): FrontendEvent[] | RangeError {
+  try {
+    return messages.push(chunk);
+  } catch (error) {
+    if (error instanceof RangeError) return error;
+    throw error;
+  }
+}
+
+function lastWords(socket: Socket, bytes: Buffer): Promise<void> {
+  return new Promise((resolve) => socket.end(bytes, () => resolve()));
 }

@@ -6,6 +6,8 @@ import type { ContainerStep } from '@/lib/ingest/types.ts';
 import { ByteSource } from '@/lib/streams/byte-source.ts';
 import { gunzipMembers } from '@/lib/streams/gunzip.ts';
 import { ExpansionGuard } from './expansion-guard.ts';
+import { unzip } from './unzip.ts';
+import { unzstd } from './unzstd.ts';
 
 /** Longest magic number that is looked for. */
 const MAGIC_BYTES = 8;
@@ -27,8 +29,11 @@ export async function unpack(source: ByteSource, context: ContainerContext): Pro
 }
 
 function unpackerFor(head: Uint8Array): Unpacker | undefined {
-  const [a, b] = head;
+  const [a, b, c, d] = head;
   if (a === 0x1f && b === 0x8b) return gunzip;
+  if (a === 0x28 && b === 0xb5 && c === 0x2f && d === 0xfd) return unzstd;
+  if (a !== undefined && a >> 4 === 5 && b === 0x2a && c === 0x4d && d === 0x18) return unzstd;
+  if (a === 0x50 && b === 0x4b && ((c === 3 && d === 4) || (c === 5 && d === 6))) return unzip;
   return undefined;
 }
 

@@ -28,6 +28,8 @@ export interface ScanLog {
   readonly container: ContainerStep[];
   /** About the file, not about a record. */
   readonly findings: Finding[];
+  /** Name of the data file inside an archive: it counts instead of the archive's own. */
+  entryName?: string;
 }
 
 export interface FrameOptions {

@@ -43,7 +43,7 @@ async function* readUnpacked(
     case 'json':
       return yield* readJson(data, context);
     case 'csv':
-      return yield* readCsv(data, context, { tabs: contentExtension(context.fileName) === 'tsv' });
+      return yield* readCsv(data, context, { tabs: extensionOf(context) === 'tsv' });
     case 'text':
       return yield* readText(data, context);
   }
@@ -52,10 +52,14 @@ async function* readUnpacked(
 const JSON_NAMES = ['json', 'jsonl', 'ndjson'];
 const TEXT_NAMES = ['txt', 'text', 'md'];
 
-function textKind(head: Uint8Array, { fileName, rawText }: ContainerContext): 'json' | 'csv' | 'text' {
-  const extension = contentExtension(fileName);
+function extensionOf({ fileName, log }: ContainerContext): string {
+  return contentExtension(log.entryName ?? fileName);
+}
+
+function textKind(head: Uint8Array, context: ContainerContext): 'json' | 'csv' | 'text' {
+  const extension = extensionOf(context);
   const namedJson = JSON_NAMES.includes(extension);
-  if (rawText && !namedJson) return 'text';
+  if (context.rawText && !namedJson) return 'text';
   if (namedJson || looksLikeJson(head)) return 'json';
   if (extension === 'csv' || extension === 'tsv') return 'csv';
   if (TEXT_NAMES.includes(extension)) return 'text';

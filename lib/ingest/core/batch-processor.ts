@@ -1,5 +1,6 @@
 import type { Kind, SourceFormat } from '@/lib/ingest/types.ts';
 import { checkConversation } from './check-conversation.ts';
+import { checkFields } from './check-fields.ts';
 import { checkTexts } from './check-texts.ts';
 import type { BatchResult, CoreOptions, Decision, RecordBatch } from './contract.ts';
 import { Draft, ROLE } from './draft.ts';
@@ -7,10 +8,13 @@ import type { Findings } from './findings.ts';
 import type { FormatReader } from './formats/format.ts';
 import { chosenFormat, findReader } from './formats/registry.ts';
 import { hashBytes } from './hash.ts';
+import { hashAnswer, hashQuestion } from './hash-texts.ts';
+import { readMedia } from './media-lists.ts';
 import { prepareFields } from './prepare.ts';
 import type { RecordContext } from './record.ts';
 import { RecordReader } from './record-reader.ts';
 import { StatisticsCollector } from './statistics.ts';
+import { checkDeclared, readTools } from './tools.ts';
 import { describeKeys } from './unrecognised.ts';
 import { Writer } from './writer.ts';
 
@@ -27,6 +31,9 @@ export class BatchProcessor {
   private formats = new Map<SourceFormat, number>();
   private hashes = new Float64Array(1024);
   private numbers = new Uint32Array(1024);
+  private readonly comparesAnswers: boolean;
+  private questions = new Float64Array(0);
+  private answers = new Float64Array(0);
   private written = 0;
 
   constructor(decision: Decision, options: CoreOptions) {
@@ -37,6 +44,7 @@ export class BatchProcessor {
     this.writer = new Writer(this.record);
     this.statistics = new StatisticsCollector(this.record);
     this.chosen = chosenFormat(options.format);
+    this.comparesAnswers = decision.kind === 'classification' || decision.primaryFormat === 'qa';
   }
 
   process(batch: RecordBatch): BatchResult {
@@ -57,17 +65,35 @@ export class BatchProcessor {
     const reader = this.readerFor();
     if (reader === undefined) return;
     draft.kind = this.decision.kind;
-    reader.read(record, draft);
+    if (reader.expand !== undefined) {
+      reader.expand(record, draft, () => this.emit(reader));
+    } else {
+      readTools(record, draft);
+      reader.read(record, draft);
+      this.emit(reader);
+    }
+    if (!record.rejected) checkTexts(record);
+  }
+
+  /** Checks and writes the draft, and clears it. */
+  private emit(reader: FormatReader): void {
+    const { record, draft } = this;
     if (reader.kind === 'messages' && !record.rejected) this.finishMessages();
-    if (record.rejected) return;
-    checkTexts(record);
-    this.write(reader.format);
+    if (!record.rejected) {
+      checkDeclared(record, draft);
+      checkFields(record, draft, reader.kind === 'messages');
+      readMedia(record, draft);
+    }
+    if (!record.rejected) this.write(reader.format);
+    if (reader.expand === undefined) return;
+    draft.clear();
+    draft.kind = this.decision.kind;
   }
 
   /** The reader of a record's format, when it leads to the dataset's kind. */
   private readerFor(): FormatReader | undefined {
     const { record, decision } = this;
-    const reader = findReader(record, this.chosen);
+    const reader = findReader(record, this.draft, this.chosen);
     if (reader === undefined) {
       const { keys, hint } = describeKeys(record);
       record.reportWithHint('E_SCHEMA_UNRECOGNISED', record.root, { keys }, hint);
@@ -122,19 +148,28 @@ export class BatchProcessor {
     }
     this.statistics.add(draft);
     this.formats.set(format, (this.formats.get(format) ?? 0) + 1);
-    if (this.written === this.hashes.length) this.growHashes();
-    this.hashes[this.written] = hashBytes(workspace.view, from, workspace.output - 1);
-    this.numbers[this.written] = record.number;
-    this.written++;
+    this.note(from);
   }
 
-  private growHashes(): void {
-    const hashes = new Float64Array(this.hashes.length * 2);
-    hashes.set(this.hashes);
-    this.hashes = hashes;
-    const numbers = new Uint32Array(this.numbers.length * 2);
-    numbers.set(this.numbers);
-    this.numbers = numbers;
+  /** Keeps what the frame needs to find duplicates. */
+  private note(from: number): void {
+    const { record, draft } = this;
+    const { workspace } = record;
+    if (this.written === this.hashes.length) {
+      this.hashes = grown(this.hashes, new Float64Array(this.written * 2));
+      this.numbers = grown(this.numbers, new Uint32Array(this.written * 2));
+    }
+    this.hashes[this.written] = hashBytes(workspace.view, from, workspace.output - 1);
+    this.numbers[this.written] = record.number;
+    if (this.comparesAnswers) {
+      if (this.written >= this.questions.length) {
+        this.questions = grown(this.questions, new Float64Array(this.hashes.length));
+        this.answers = grown(this.answers, new Float64Array(this.hashes.length));
+      }
+      this.questions[this.written] = hashQuestion(record, draft);
+      this.answers[this.written] = hashAnswer(record, draft);
+    }
+    this.written++;
   }
 
   private result(findings: Findings, rejected: number): BatchResult {
@@ -150,7 +185,16 @@ export class BatchProcessor {
       hashes: this.hashes.slice(0, this.written),
       stats: this.statistics.take(),
     };
+    if (this.comparesAnswers) {
+      result.questions = this.questions.slice(0, this.written);
+      result.answers = this.answers.slice(0, this.written);
+    }
     if (this.written !== sourceRecords) result.recordNumbers = this.numbers.slice(0, this.written);
     return result;
   }
+}
+
+function grown<T extends Float64Array | Uint32Array>(from: T, into: T): T {
+  into.set(from);
+  return into;
 }

@@ -56,6 +56,11 @@ export const CATALOGUE = {
     (d) => `The format ${d.chosen} was asked for, but this record is ${d.found}.`,
     'Choose the format that the file has, or leave the choice to detection.',
   ),
+  E_FORMAT_OPT_IN: error(
+    (d) => `Records of the format ${d.format} are converted only when that is asked for.`,
+    'Choose this format explicitly to accept how it is converted.',
+  ),
+  E_TEXT_EMPTY: error('The text is empty.', 'Remove the record.'),
   E_MIXED_KIND: error(
     (d) => `This record is of kind ${d.found}; the file is of kind ${d.kind} since line ${d.line}.`,
     'Split the file: a dataset has one kind.',
@@ -130,7 +135,6 @@ export const CATALOGUE = {
     (d) => `The media is not usable: ${d.problem}.`,
     'Use JPEG, PNG, WEBP or GIF as base64 data or a URL.',
   ),
-  E_MEDIA_SIZE: error((d) => `An inline image is larger than ${d.limit}.`, 'Make it smaller or refer to it by URL.'),
   E_TEMPLATE: error((d) => `The transcript cannot be split into turns: ${d.problem}.`, null),
 
   W_NUMBER_PRECISION: warning(
@@ -177,6 +181,7 @@ export const CATALOGUE = {
   W_TEXT_TOOL_CALLS: warning('Tool calls are written as text and stay text.', 'Use tool_calls to have them checked.'),
   W_FUNCTION_CALL: warning('The deprecated function_call became tool_calls.', 'Use tool_calls.'),
   W_PREF_NO_PROMPT: warning('The pair has no prompt; it stays implicit.', 'Give the prompt as a field of its own.'),
+  W_PREF_PROMPT_REPEATED: warning('The answer repeated the prompt; the repetition was removed.', null),
   W_PREF_SPACE: warning('Chosen and rejected differ in white space only.', 'Remove the pair.'),
   W_PREF_PREFILL: warning('The prompt ends with an assistant message (a prefill).', null),
   W_SPECIAL_TOKENS: warning(
@@ -198,6 +203,7 @@ export const CATALOGUE = {
     'Write the value itself, not a string that holds JSON.',
   ),
   W_BARE_STRING: warning('A bare string was taken as a text.', 'Write {"text": "..."}.'),
+  W_MEDIA_SIZE: warning((d) => `An inline image is larger than ${d.limit}.`, 'Make it smaller or refer to it by URL.'),
   W_IMAGE_LOCAL_PATH: warning('An image is a local path: training must find it there.', 'Use URLs or inline data.'),
   W_IMAGE_REMOTE: warning('An image is a URL: training must be able to fetch it.', null),
   W_IMAGE_STRING: warning('image_url was a string; it became {"url": ...}.', null),
@@ -207,16 +213,18 @@ export const CATALOGUE = {
   ),
   W_EXPANDED: warning('A ranking became several pairs.', null),
 
+  W_ONE_CLASS: warning((d) => `All labels are ${d.label}.`, 'Training on verdicts needs both.'),
+
   I_CRLF: info('Lines end with CR LF; the CR is not part of the record.'),
   I_BLANK_LINES: info('Blank lines were skipped; line numbers count them.'),
   I_ROLE_ALIAS: info('Role names were mapped to system, user, assistant and tool.'),
-  I_EMPTY_METADATA: info('Empty fields were left out.'),
+  I_TOOL_WRAPPED: info('Tool definitions were brought into the form {"type": "function", "function": ...}.'),
 
   W_TOOL_ID_MISTRAL: forTargets('A tool call id is not nine letters or digits.', 'Mistral demands this.'),
   W_RESERVED_NOVA: forTargets('The text contains words that Amazon Nova reserves.', 'Reword them for Nova.'),
   T_PARTS: forTargets('Content is a list of parts.'),
-  T_NAME_FIELD: forTargets('A message has fields beyond role and content.'),
-  T_NON_STRICT_TURNS: forTargets('User and assistant do not alternate strictly.'),
+  T_MESSAGE_FIELD: forTargets('A message has fields beyond role and content.'),
+  T_CONTENT_AND_CALLS: forTargets('An assistant message has both content and tool calls.'),
   T_TOOL_ROLE: forTargets('A message has the role tool, or calls tools.'),
   T_DEVELOPER_ROLE: forTargets('A message has the role developer.'),
   T_EXTRA_FIELD: forTargets('A record has fields beyond its kind.'),

@@ -28,7 +28,7 @@ export function checkConversation(
     if (role === ROLE.assistant) {
       assistants++;
       if (message.weight === 0) weighted++;
-      checkAssistant(record, message, purpose);
+      checkAssistant(record, draft, message, purpose);
     } else {
       if (message.content === CONTENT.text && isEmpty(draft, message)) record.report('W_CONTENT_EMPTY', message.node);
       if (role === ROLE.user) users++;
@@ -69,7 +69,8 @@ function isEmpty(draft: Draft, message: DraftMessage): boolean {
   return true;
 }
 
-function checkAssistant(record: RecordContext, message: DraftMessage, purpose: Purpose): void {
+function checkAssistant(record: RecordContext, draft: Draft, message: DraftMessage, purpose: Purpose): void {
+  if (message.callTo > message.callFrom && !isEmpty(draft, message)) record.findings.count('T_CONTENT_AND_CALLS');
   if (message.content !== CONTENT.text || message.contentNode < 0) return;
   const { tape } = record;
   const node = message.contentNode;

@@ -1,4 +1,12 @@
-import type { DatasetStatistics, Finding, FormatChoice, Kind, Severity, SourceFormat } from '@/lib/ingest/types.ts';
+import type {
+  DatasetStatistics,
+  Finding,
+  FormatChoice,
+  Kind,
+  Severity,
+  SourceFormat,
+  TargetVerdict,
+} from '@/lib/ingest/types.ts';
 
 /**
  * Between the frame (containers, threads, compression) and the core (parse, detect, validate, normalise, count).
@@ -68,6 +76,12 @@ export interface BatchResult {
   hashes: Float64Array;
   /** Source record number of each written record, aligned with `hashes`; absent when they are consecutive. */
   recordNumbers?: Uint32Array;
+  /**
+   * Hashes of what each written record asks and of what it answers, aligned with `hashes`: the same question with another
+   * answer is W_CONFLICT. Only for classification and question-answer data.
+   */
+  questions?: Float64Array;
+  answers?: Float64Array;
   stats: PartialStatistics;
 }
 
@@ -85,4 +99,12 @@ export interface IngestCore {
     total: PartialStatistics,
     totals: { kind: Kind; sourceRecords: number; written: number; duplicates: { count: number; exact: boolean } },
   ): DatasetStatistics;
+  /** What can be said about the dataset as a whole only. */
+  datasetFindings(statistics: DatasetStatistics, kind: Kind): Finding[];
+  /** What each training target would make of the dataset. */
+  targetVerdicts(
+    counts: Readonly<Record<string, CodeCount>>,
+    statistics: DatasetStatistics | null,
+    kind: Kind | null,
+  ): TargetVerdict[];
 }

@@ -61,7 +61,7 @@ class Sampler {
   private look(): void {
     const { record } = this;
     prepareFields(record, this.draft);
-    const found = findReader(record, this.chosen);
+    const found = findReader(record, this.draft, this.chosen);
     if (found === undefined) {
       const { keys, hint } = describeKeys(record);
       record.reportWithHint('E_SCHEMA_UNRECOGNISED', record.root, { keys }, hint);

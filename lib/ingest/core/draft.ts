@@ -20,7 +20,10 @@ export class DraftMessage {
   contentNode = -1;
   textFrom = 0;
   textTo = 0;
-  reasoning = -1;
+  reasoningFrom = 0;
+  reasoningTo = 0;
+  partFrom = 0;
+  partTo = 0;
   callFrom = 0;
   callTo = 0;
   /** String node of tool_call_id, or -1. */
@@ -30,12 +33,33 @@ export class DraftMessage {
   name = -1;
   /** 0, 1, or -1 when unset. */
   weight = -1;
-  /** The source object has members that go along unchanged. */
-  hasExtras = false;
   /** Images among its parts. */
   images = 0;
-  /** `loss` and `train` were turned into `weight`. */
-  mapsLoss = false;
+  /** Members of the source object that have been read, as a mask of their places; the others go along unchanged. */
+  consumed = 0;
+  hasExtras = false;
+
+  begin(node: number, role: number, pieces: number, calls: number, parts: number): void {
+    this.node = node;
+    this.role = role;
+    this.content = CONTENT.null;
+    this.contentNode = -1;
+    this.textFrom = pieces;
+    this.textTo = pieces;
+    this.reasoningFrom = pieces;
+    this.reasoningTo = pieces;
+    this.partFrom = parts;
+    this.partTo = parts;
+    this.callFrom = calls;
+    this.callTo = calls;
+    this.answers = -1;
+    this.answersCall = -1;
+    this.name = -1;
+    this.weight = -1;
+    this.images = 0;
+    this.consumed = 0;
+    this.hasExtras = false;
+  }
 }
 
 export class DraftCall {
@@ -44,12 +68,34 @@ export class DraftCall {
   id = -1;
   number = 0;
   name = -1;
-  /** A string node that is copied, or another value that is serialised into a string. */
+  /** A string node that is copied, another value that is serialised into a string, or -1 for no arguments. */
   args = -1;
+}
+
+/** How a content part is written. */
+export const PART = { copy: 0, text: 1, url: 2, data: 3 } as const;
+
+export class DraftPart {
+  form: number = PART.copy;
+  /** The part itself, its text, its URL, or its base64 data. */
+  node = -1;
+  /** String node of the media type of `data`, or -1. */
+  mediaType = -1;
+}
+
+/** One tool definition: the object that holds name and parameters, and whether it must be wrapped. */
+export class DraftTool {
+  node = -1;
+  /** The function object inside `node`. */
+  body = -1;
+  /** `node` is canonical and is copied. */
+  asIs = true;
 }
 
 /** Stands for a node in a piece that is the literal blank line between joined texts. */
 export const JOINT = -2;
+/** A piece with this or a lower number is the value `SERIALISED - number`, written as JSON inside the string. */
+export const SERIALISED = -16;
 
 /** One field of the canonical record that holds a text or messages. */
 export class DraftSide {
@@ -68,12 +114,14 @@ export interface DraftValue {
   node: number;
   /** Known key of the source field, or 0. */
   anchor: number;
+  /** A single value that stands for a list of one. */
+  isWrapped?: boolean;
 }
 
-/** Source fields that were joined or split: kept under `metadata.<name>` so that nothing is lost. */
+/** Source values that were joined or split: kept under `metadata.<name>` so that nothing is lost. */
 export interface DraftOriginals {
   name: KeyName;
-  keys: readonly number[];
+  members: readonly { key: KeyName; node: number }[];
 }
 
 /**
@@ -91,11 +139,20 @@ export class Draft {
   sideCount = 0;
   readonly values: DraftValue[] = [];
   readonly originals: DraftOriginals[] = [];
+  /** The array of tools, or -1; `toolsAnchor` is the known key of the field that it stands in, or 0. */
+  toolsNode = -1;
+  toolsAnchor = 0;
+  /** False when tools are written one by one. */
+  toolsAsIs = true;
+  toolCount = 0;
+  partCount = 0;
   /** Pieces of texts: [start, end, and the node of a whole string, -1 for a part of one, or JOINT]. */
   pieces: Int32Array = new Int32Array(96);
   pieceLength = 0;
   private readonly messages: DraftMessage[] = [];
   private readonly calls: DraftCall[] = [];
+  private readonly parts: DraftPart[] = [];
+  private readonly tools: DraftTool[] = [];
   private readonly sides: DraftSide[] = [];
 
   clear(): void {
@@ -106,6 +163,11 @@ export class Draft {
     this.sideCount = 0;
     this.values.length = 0;
     this.originals.length = 0;
+    this.toolsNode = -1;
+    this.toolsAnchor = 0;
+    this.toolsAsIs = true;
+    this.toolCount = 0;
+    this.partCount = 0;
     this.pieceLength = 0;
   }
 
@@ -121,39 +183,22 @@ export class Draft {
     return this.sides[index] as DraftSide;
   }
 
+  part(index: number): DraftPart {
+    return this.parts[index] as DraftPart;
+  }
+
+  tool(index: number): DraftTool {
+    return this.tools[index] as DraftTool;
+  }
+
   addMessage(node: number, role: number): DraftMessage {
-    let message = this.messages[this.messageCount];
-    if (message === undefined) {
-      message = new DraftMessage();
-      this.messages.push(message);
-    }
-    this.messageCount++;
-    message.node = node;
-    message.role = role;
-    message.content = CONTENT.null;
-    message.contentNode = -1;
-    message.textFrom = this.pieceLength;
-    message.textTo = this.pieceLength;
-    message.reasoning = -1;
-    message.callFrom = this.callCount;
-    message.callTo = this.callCount;
-    message.answers = -1;
-    message.answersCall = -1;
-    message.name = -1;
-    message.weight = -1;
-    message.hasExtras = false;
-    message.mapsLoss = false;
-    message.images = 0;
+    const message = take(this.messages, this.messageCount++, DraftMessage);
+    message.begin(node, role, this.pieceLength, this.callCount, this.partCount);
     return message;
   }
 
   addCall(node: number): DraftCall {
-    let call = this.calls[this.callCount];
-    if (call === undefined) {
-      call = new DraftCall();
-      this.calls.push(call);
-    }
-    this.callCount++;
+    const call = take(this.calls, this.callCount++, DraftCall);
     call.node = node;
     call.id = -1;
     call.number = this.callCount;
@@ -162,18 +207,35 @@ export class Draft {
     return call;
   }
 
+  addPart(form: number, node: number, mediaType = -1): void {
+    const part = take(this.parts, this.partCount++, DraftPart);
+    part.form = form;
+    part.node = node;
+    part.mediaType = mediaType;
+  }
+
+  addTool(node: number, body: number, asIs: boolean): void {
+    const tool = take(this.tools, this.toolCount++, DraftTool);
+    tool.node = node;
+    tool.body = body;
+    tool.asIs = asIs;
+  }
+
   addSide(key: KeyName, anchor: number, isText: boolean, from: number, to: number): DraftSide {
-    let side = this.sides[this.sideCount];
-    if (side === undefined) {
-      side = new DraftSide();
-      this.sides.push(side);
-    }
-    this.sideCount++;
+    const side = take(this.sides, this.sideCount++, DraftSide);
     side.key = key;
     side.anchor = anchor;
     side.isText = isText;
     side.from = from;
     side.to = to;
+    return side;
+  }
+
+  /** Adds a side that is written before those that are there. */
+  addFirstSide(key: KeyName, anchor: number, isText: boolean, from: number, to: number): DraftSide {
+    const side = this.addSide(key, anchor, isText, from, to);
+    this.sides.splice(this.sideCount - 1, 1);
+    this.sides.unshift(side);
     return side;
   }
 
@@ -187,6 +249,11 @@ export class Draft {
     this.addPiece(LITERALS.blankLine.start, LITERALS.blankLine.end, JOINT);
   }
 
+  /** Adds a value that becomes JSON text. */
+  addSerialised(node: number): void {
+    this.addPiece(0, 0, SERIALISED - node);
+  }
+
   addPiece(start: number, end: number, node: number): void {
     if (this.pieceLength + 3 > this.pieces.length) {
       const larger = new Int32Array(this.pieces.length * 2);
@@ -198,4 +265,14 @@ export class Draft {
     this.pieces[this.pieceLength + 2] = node;
     this.pieceLength += 3;
   }
+}
+
+/** The pooled object at `index`, made when the pool is too small. */
+function take<T>(pool: T[], index: number, Type: new () => T): T {
+  let item = pool[index];
+  if (item === undefined) {
+    item = new Type();
+    pool.push(item);
+  }
+  return item;
 }

@@ -15,7 +15,8 @@ export interface Place {
 /** Counts every finding of a batch and lists as many as are useful. */
 export class Findings {
   readonly list: Finding[] = [];
-  private tally = new Map<Code, number>();
+  private readonly tally = new Map<Code, number>();
+  private readonly named = new Set<string>();
 
   /** Counts a finding. True when it should also be listed, which costs more. */
   count(code: Code, times = 1): boolean {
@@ -26,6 +27,14 @@ export class Findings {
     if (entry.targetsOnly === true) return false;
     if (entry.severity === 'error' || entry.severity === 'fatal') return true;
     return before < (entry.once === true ? 1 : WARNINGS_PER_CODE);
+  }
+
+  /** Counts a finding about something with a name. True only for the first of this name. */
+  countNamed(code: Code, name: string): boolean {
+    const key = `${code} ${name}`;
+    const isNew = !this.named.has(key);
+    if (isNew && this.named.size < MAX_FINDINGS) this.named.add(key);
+    return this.count(code) && isNew;
   }
 
   add(code: Code, place: Place, detail: Detail, hint?: string): void {
@@ -78,8 +87,15 @@ function isSaidOnce(finding: Finding): boolean {
 export function excerptOf(text: string): string {
   const points = Array.from(text.slice(0, 400));
   const short = points.length > 80 ? [...points.slice(0, 79), '…'] : points;
-  return short.map((c) => (isControl(c) ? `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}` : c)).join('');
+  return short.map(escapedControl).join('');
 }
+
+function escapedControl(c: string): string {
+  if (!isControl(c)) return c;
+  return SHORT_ESCAPES[c] ?? `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 function isControl(c: string): boolean {
   const code = c.charCodeAt(0);

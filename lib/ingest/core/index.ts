@@ -1,10 +1,11 @@
 import { BatchProcessor } from './batch-processor.ts';
 import type { BatchResult, CoreOptions, Decision, IngestCore, RecordBatch } from './contract.ts';
+import { datasetFindings } from './dataset-findings.ts';
 import { decide } from './decide.ts';
-import { mergeFindings } from './findings.ts';
 import { emptyStatistics, finishStatistics, mergeStatistics } from './statistics.ts';
+import { targetVerdicts } from './targets.ts';
 
-export { decide, emptyStatistics, finishStatistics, mergeFindings, mergeStatistics };
+export { datasetFindings, decide, emptyStatistics, finishStatistics, mergeStatistics, targetVerdicts };
 
 /** Raised when the same source would be normalised to other bytes. */
 export const NORMALISER_VERSION = 1;
@@ -16,4 +17,12 @@ export function createBatchProcessor(decision: Decision, options: CoreOptions): 
 }
 
 /** Everything above as one value, checked against the contract. */
-export const core: IngestCore = { decide, createBatchProcessor, emptyStatistics, mergeStatistics, finishStatistics };
+export const core: IngestCore = {
+  decide,
+  createBatchProcessor,
+  emptyStatistics,
+  mergeStatistics,
+  finishStatistics,
+  datasetFindings,
+  targetVerdicts,
+};

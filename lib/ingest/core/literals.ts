@@ -42,6 +42,11 @@ const TEXTS = {
   name: ',"name":',
   weight: ',"weight":',
   functionTool: '{"type":"function","function":',
+  emptyObject: '{}',
+  textPart: '{"type":"text","text":',
+  imagePart: '{"type":"image_url","image_url":{"url":',
+  dataUrl: '"data:',
+  base64: ';base64,',
 } as const;
 
 export type LiteralName = keyof typeof TEXTS;

@@ -1,4 +1,4 @@
-import { type Draft, JOINT } from './draft.ts';
+import { type Draft, JOINT, SERIALISED } from './draft.ts';
 import type { RecordContext } from './record.ts';
 import { isCjk } from './string-scanner.ts';
 import { EDIT, type TextSize } from './tape.ts';
@@ -24,6 +24,7 @@ export function addPieces(record: RecordContext, draft: Draft, from: number, to:
   for (let i = from; i < to; i += 3) {
     const node = draft.pieces[i + 2] as number;
     if (node >= 0) record.tape.addSize(node, sum);
+    else if (node <= SERIALISED) addAscii(jsonLength(record, SERIALISED - node), sum);
     else if (node === JOINT) addAscii(JOINT_LENGTH, sum);
     else addText(rangeText(record.workspace, draft.pieces[i] as number, draft.pieces[i + 1] as number), sum);
   }

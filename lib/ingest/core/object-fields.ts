@@ -5,6 +5,8 @@ import { NODE, type Tape } from './tape.ts';
 export class ObjectFields {
   /** Keys of the object read last that are not in the set. */
   others = 0;
+  /** Bit `1 << place` of each key that the object has. */
+  mask = 0;
   private readonly places = new Int8Array(KEY_COUNT).fill(-1);
   private readonly nodes: Int32Array;
 
@@ -18,11 +20,16 @@ export class ObjectFields {
   read(tape: Tape, object: number): void {
     this.nodes.fill(-1);
     this.others = 0;
+    this.mask = 0;
     const limit = tape.limit(object);
     for (let key = object + NODE; key < limit; key = tape.after(key + NODE)) {
       const place = this.places[tape.keyId(key)] as number;
-      if (place >= 0) this.nodes[place] = key + NODE;
-      else this.others++;
+      if (place >= 0) {
+        this.nodes[place] = key + NODE;
+        this.mask |= 1 << place;
+      } else {
+        this.others++;
+      }
     }
   }
 
@@ -30,8 +37,9 @@ export class ObjectFields {
     return this.nodes[place] as number;
   }
 
-  includes(keyId: number): boolean {
-    return (this.places[keyId] as number) >= 0;
+  /** Place of a key in the set, or -1. */
+  placeOf(keyId: number): number {
+    return this.places[keyId] as number;
   }
 }
 

@@ -5,7 +5,7 @@ import { TYPE } from './tape.ts';
 
 /** Fields whose value is a list or an object. As strings of JSON they come from CSV cells and from careless exports. */
 const STRUCTURED: readonly KeyName[] = [
-  ...(['messages', 'conversations', 'conversation', 'tools', 'images', 'videos', 'audios', 'history'] as const),
+  ...(['messages', 'conversations', 'conversation', 'images', 'videos', 'audios', 'history'] as const),
   ...(['chosen_messages', 'rejected_messages', 'contents', 'completions', 'labels', 'instances', 'segments'] as const),
 ];
 const OPEN_ARRAY = 0x5b;
@@ -23,7 +23,7 @@ export function prepareFields(record: RecordContext, draft: Draft): void {
     record.setField(K[key], parsed);
     draft.asIs = false;
     record.report('W_CELL_JSON', node, { field: key });
-    if (key === 'tools' || key === 'images' || key === 'videos' || key === 'audios') {
+    if (key === 'images' || key === 'videos' || key === 'audios') {
       draft.values.push({ key, node: parsed, anchor: K[key] });
       record.claim(K[key]);
     }

@@ -1,11 +1,14 @@
 import { type Code, type Detail, entryOf } from './catalogue.ts';
 import type { CoreOptions } from './contract.ts';
+import { ConversationReader } from './conversation.ts';
 import { excerptOf, type Findings, type Place } from './findings.ts';
 import { KEY_COUNT } from './keys.ts';
+import type { ObjectFields } from './object-fields.ts';
+import { newPartFields } from './parts.ts';
 import { pathTo } from './path.ts';
 import { Scanner } from './scanner.ts';
 import { NODE, Tape, TYPE } from './tape.ts';
-import { decodeToScratch, rangeText, sameText, textOf } from './text.ts';
+import { decodeToScratch, rangeText, SCRATCH_PAD, sameText, textOf } from './text.ts';
 import { Workspace } from './workspace.ts';
 
 const LONGEST_EXCERPT_BYTES = 400;
@@ -29,6 +32,8 @@ export class RecordContext {
   readonly tape: Tape = new Tape();
   readonly scanner: Scanner = new Scanner(this.workspace, this.tape);
   readonly options: CoreOptions;
+  readonly conversations: ConversationReader = new ConversationReader(this);
+  readonly partFields: ObjectFields = newPartFields();
   /** Strings come from CSV cells. */
   cells = false;
   /** Records are elements of a JSON array. */
@@ -147,6 +152,12 @@ export class RecordContext {
     this.findings.add(code, this.place(node, ''), detail, hint);
   }
 
+  /** Reports something about a field, listed once for each name. */
+  reportOnce(code: Code, node: number, name: () => string, kept = ''): void {
+    const field = name();
+    if (this.findings.countNamed(code, field)) this.findings.add(code, this.place(node, ''), { field, kept });
+  }
+
   private count(code: Code): boolean {
     if (entryOf(code).severity === 'error') this.rejected = true;
     return this.findings.count(code);
@@ -182,12 +193,40 @@ export class RecordContext {
     return raw.slice(0, -12).replaceAll('\\n', ' ').replaceAll('\\"', '"');
   }
 
+  /** Puts a text into the scratch space as JSON string content. For texts that no source range spells. */
+  addScratchText(text: string): { start: number; end: number } {
+    const json = JSON.stringify(text).slice(1, -1).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
+    const bytes = new TextEncoder().encode(json);
+    const { workspace } = this;
+    workspace.reserveScratch(bytes.length);
+    const start = workspace.scratch;
+    workspace.bytes.set(bytes, start);
+    workspace.scratch = start + bytes.length;
+    return { start, end: workspace.scratch };
+  }
+
   /**
    * Parses the JSON that a string holds, once. Returns its node, whose paths are the string's, or -1 when the text is not
    * one JSON value.
    */
   parseInside(node: number): number {
-    const range = decodeToScratch(this.workspace, this.tape.start(node), this.tape.end(node));
+    return this.parseScratch(node, decodeToScratch(this.workspace, this.tape.start(node), this.tape.end(node)));
+  }
+
+  /** Parses JSON text. `host` is the source node that paths name for it. Returns -1 when it is not one JSON value. */
+  parseText(host: number, text: string): number {
+    const bytes = new TextEncoder().encode(text);
+    const { workspace } = this;
+    workspace.reserveScratch(bytes.length + SCRATCH_PAD);
+    const start = workspace.scratch;
+    workspace.bytes.set(bytes, start);
+    workspace.bytes.fill(0, start + bytes.length, start + bytes.length + SCRATCH_PAD);
+    workspace.scratch = start + bytes.length + SCRATCH_PAD;
+    return this.parseScratch(host, { start, end: start + bytes.length });
+  }
+
+  /** Parses JSON that stands in the scratch space. `host` is the source node that paths name for it. */
+  private parseScratch(host: number, range: { start: number; end: number }): number {
     const lengthBefore = this.tape.length;
     const from = skipSpaces(this.workspace.view, range.start, range.end);
     const parsed = from < range.end ? this.scanner.scan(from, true) : -1;
@@ -195,7 +234,7 @@ export class RecordContext {
       this.tape.length = lengthBefore;
       return -1;
     }
-    this.nested.push({ node: parsed, host: node });
+    this.nested.push({ node: parsed, host });
     return parsed;
   }
 }

@@ -1,7 +1,7 @@
 import type { DatasetStatistics, Kind } from '@/lib/ingest/types.ts';
 import type { PartialStatistics } from './contract.ts';
 import { emptyLengths, finishLengths, LengthCounter, type LengthCounts, mergeLengths } from './distribution.ts';
-import { CONTENT, type Draft, type DraftMessage, type DraftSide, ROLE, ROLE_NAMES } from './draft.ts';
+import { type Draft, type DraftMessage, type DraftSide, ROLE, ROLE_NAMES } from './draft.ts';
 import { K } from './keys.ts';
 import { addAscii, addPieces, clearSize, jsonLength, newSize } from './measure.ts';
 import type { RecordContext } from './record.ts';
@@ -27,7 +27,7 @@ const SUMS = [
   'assistantPoints',
 ] as const;
 type SumName = (typeof SUMS)[number];
-const LENGTHS = ['total', 'input', 'output', 'turns'] as const;
+const LENGTHS = ['total', 'input', 'output', 'turns', 'tokens'] as const;
 type LengthName = (typeof LENGTHS)[number];
 
 /** Distinct labels that are counted apart. */
@@ -52,6 +52,7 @@ export class StatisticsCollector {
     input: new LengthCounter(),
     output: new LengthCounter(),
     turns: new LengthCounter(),
+    tokens: new LengthCounter(),
   };
   private readonly roles = new Float64Array(ROLE_NAMES.length);
   private labels = new Map<string, number>();
@@ -59,6 +60,7 @@ export class StatisticsCollector {
   private readonly output = newSize();
   private readonly tools = newSize();
   private hasSystem = false;
+  private messages = 0;
   private images = 0;
 
   constructor(record: RecordContext) {
@@ -71,10 +73,11 @@ export class StatisticsCollector {
     clearSize(this.output);
     this.hasSystem = false;
     this.images = 0;
+    this.messages = 0;
     for (let i = 0; i < draft.sideCount; i++) this.addSide(draft, draft.side(i));
     if (draft.kind === 'preference') this.comparePair(draft);
     for (const value of draft.values) this.addValue(draft, value.key, value.node);
-    this.addTools();
+    this.addTools(draft);
     this.finishRecord(draft);
   }
 
@@ -85,6 +88,7 @@ export class StatisticsCollector {
       addPieces(this.record, draft, side.from, side.to, isAnswer ? this.output : this.input);
       return;
     }
+    this.messages += side.to - side.from;
     for (let i = side.from; i < side.to; i++) {
       const message = draft.message(i);
       const isOutput = side.key === 'messages' ? message.role === ROLE.assistant && message.weight !== 0 : isAnswer;
@@ -102,20 +106,21 @@ export class StatisticsCollector {
     if (role === ROLE.user) this.sums.userUnits += units;
     else if (role === ROLE.assistant) this.sums.assistantUnits += units;
     else if (role === ROLE.system || role === ROLE.developer) this.hasSystem = true;
-    if (message.reasoning >= 0) this.record.tape.addSize(message.reasoning, sum);
+    addPieces(this.record, draft, message.reasoningFrom, message.reasoningTo, sum);
     for (let i = message.callFrom; i < message.callTo; i++) this.addCall(draft.call(i), sum);
     if (role === ROLE.assistant) {
       const points = sum.codePoints - pointsBefore;
       this.sums.assistantPoints += points;
       if (message.weight !== 0) this.sums.trainedPoints += points;
     }
-    if (message.content === CONTENT.parts) this.images += message.images;
+    this.images += message.images;
   }
 
   private addCall(call: { name: number; args: number }, sum: TextSize): void {
     const { tape } = this.record;
     tape.addSize(call.name, sum);
-    if (tape.isString(call.args)) tape.addSize(call.args, sum);
+    if (call.args < 0) addAscii(2, sum);
+    else if (tape.isString(call.args)) tape.addSize(call.args, sum);
     else addAscii(jsonLength(this.record, call.args), sum);
   }
 
@@ -184,11 +189,10 @@ export class StatisticsCollector {
     else addAscii(label.length, this.output);
   }
 
-  private addTools(): void {
-    const tools = this.record.field(K.tools);
-    if (tools < 0 || this.record.tape.type(tools) !== TYPE.array) return;
+  private addTools(draft: Draft): void {
+    if (draft.toolsNode < 0) return;
     this.sums.withTools++;
-    this.sums.toolsPoints += jsonLength(this.record, tools);
+    this.sums.toolsPoints += jsonLength(this.record, draft.toolsNode);
   }
 
   private finishRecord(draft: Draft): void {
@@ -199,14 +203,16 @@ export class StatisticsCollector {
     sums.outputPoints += output.codePoints;
     sums.inputBytes += input.bytes;
     sums.outputBytes += output.bytes;
-    sums.tokens += draft.kind === 'tokenized' ? input.codePoints + output.codePoints : this.tokens(draft.messageCount);
-    if (draft.messageCount === 0) this.addPlainUnits();
+    const tokens = draft.kind === 'tokenized' ? input.codePoints + output.codePoints : this.tokens();
+    sums.tokens += tokens;
+    this.lengths.tokens.add(tokens);
+    if (this.messages === 0) this.addPlainUnits();
     this.addImages();
     if (this.hasSystem) sums.withSystem++;
     this.lengths.input.add(input.codePoints);
     this.lengths.output.add(outputLength);
     this.lengths.total.add(input.codePoints + outputLength);
-    if (draft.messageCount > 0) this.lengths.turns.add(draft.messageCount);
+    if (this.messages > 0) this.lengths.turns.add(this.messages);
   }
 
   private addPlainUnits(): void {
@@ -223,13 +229,13 @@ export class StatisticsCollector {
   }
 
   /** An estimate without a tokeniser, good to about 30 %. */
-  private tokens(messages: number): number {
+  private tokens(): number {
     const { input, output } = this;
     const latin = input.latin + output.latin;
     const cjk = input.cjk + output.cjk;
     const other = input.other + output.other;
     const ascii = input.codePoints + output.codePoints - latin - cjk - other;
-    return Math.ceil(ascii / 4 + latin / 3 + cjk + other / 2) + TOKENS_PER_MESSAGE * messages;
+    return Math.ceil(ascii / 4 + latin / 3 + cjk + other / 2) + TOKENS_PER_MESSAGE * this.messages;
   }
 
   /** The sums so far, as plain data; starts again from nothing. */
@@ -238,8 +244,7 @@ export class StatisticsCollector {
     this.roles.forEach((count, role) => {
       if (count > 0) roles[ROLE_NAMES[role] as string] = count;
     });
-    const { total, input, output, turns } = this.lengths;
-    const lengths = { total: total.take(), input: input.take(), output: output.take(), turns: turns.take() };
+    const lengths = Object.fromEntries(LENGTHS.map((name) => [name, this.lengths[name].take()])) as Partial['lengths'];
     const partial: Partial = { sums: this.sums, lengths, roles, labels: Object.fromEntries(this.labels) };
     this.sums = zeroSums();
     this.roles.fill(0);
@@ -294,7 +299,7 @@ export function finishStatistics(
     avg_output_bytes: average(sums.outputBytes / sides),
     avg_tools_length: average(sums.toolsPoints),
     avg_user_length: average(sums.userUnits),
-    avg_assistant_length: average(sums.assistantUnits),
+    avg_assistant_length: average(sums.assistantUnits / sides),
     total_length: finishLengths(lengths.total),
     input_length: finishLengths(lengths.input),
     output_length: finishLengths(lengths.output),
@@ -307,6 +312,7 @@ export function finishStatistics(
     trained_share: sums.assistantPoints === 0 ? null : sums.trainedPoints / sums.assistantPoints,
     duplicates: totals.duplicates,
     estimated_tokens: { value: sums.tokens, estimate: true },
+    record_tokens: finishLengths(lengths.tokens),
   };
 }
 

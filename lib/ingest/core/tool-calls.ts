@@ -1,13 +1,10 @@
 import { CONTENT, type Draft, type DraftCall, type DraftMessage } from './draft.ts';
-import type { KeyName } from './keys.ts';
-import { ObjectFields, placesOf } from './object-fields.ts';
+import { K } from './keys.ts';
 import type { RecordContext } from './record.ts';
 import { TYPE } from './tape.ts';
 
-const CALL_KEYS = ['id', 'type', 'function', 'name', 'arguments', 'parameters'] as const satisfies readonly KeyName[];
-const AT = placesOf(CALL_KEYS);
-const call = new ObjectFields(CALL_KEYS);
-const inner = new ObjectFields(CALL_KEYS);
+const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+const MISTRAL_ID = /^[A-Za-z0-9]{9}$/;
 
 /** Reads `tool_calls`: an array of {id, type, function: {name, arguments}}. */
 export function addToolCalls(record: RecordContext, draft: Draft, array: number): void {
@@ -26,22 +23,20 @@ function addToolCall(record: RecordContext, draft: Draft, node: number): void {
     record.report('E_TOOLCALL_SHAPE', node, { field: 'function' });
     return;
   }
-  call.read(tape, node);
-  const type = call.at(AT.type);
+  const type = tape.member(node, K.type);
   if (type < 0) draft.asIs = false;
   else if (!tape.isString(type) || record.text(type) !== 'function') {
     record.report('E_TOOLCALL_SHAPE', type, { field: 'type' });
     return;
   }
-  const id = call.at(AT.id);
-  const body = call.at(AT.function);
+  const body = tape.member(node, K.function);
   if (body < 0) {
     draft.asIs = false;
-    addNamed(record, draft, node, id);
+    addNamed(record, draft, node, node);
   } else if (tape.type(body) !== TYPE.object) {
     record.report('E_TOOLCALL_SHAPE', body, { field: 'function' });
   } else {
-    addNamed(record, draft, body, id);
+    addNamed(record, draft, body, node);
   }
 }
 
@@ -53,13 +48,26 @@ export function addFunctionCall(record: RecordContext, draft: Draft, node: numbe
   return false;
 }
 
+/** Reads a call that stands among content parts: tool_use of Anthropic, toolUse of Bedrock, functionCall of Gemini. */
+export function addPartCall(record: RecordContext, draft: Draft, node: number): void {
+  draft.asIs = false;
+  addNamed(record, draft, node, node, true);
+}
+
 /** Reads a message whose content is JSON: one call {name, arguments}, or a list of them. */
 export function addCallsFromText(record: RecordContext, draft: Draft, message: DraftMessage, content: number): void {
   const { tape } = record;
   draft.asIs = false;
   message.content = CONTENT.null;
   message.contentNode = content;
-  const value = tape.isString(content) ? record.parseInside(content) : content;
+  const value = content >= 0 && tape.isString(content) ? record.parseInside(content) : content;
+  addBareCalls(record, draft, value, content < 0 ? message.node : content);
+  message.callTo = draft.callCount;
+}
+
+/** Reads one call {name, arguments}, or a list of them. `place` is what findings name when `value` is neither. */
+export function addBareCalls(record: RecordContext, draft: Draft, value: number, place: number): void {
+  const { tape } = record;
   const type = value < 0 ? 0 : tape.type(value);
   if (type === TYPE.object) {
     addBare(record, draft, value);
@@ -67,43 +75,62 @@ export function addCallsFromText(record: RecordContext, draft: Draft, message: D
     const limit = tape.limit(value);
     for (let node = tape.first(value); node < limit; node = tape.after(node)) addBare(record, draft, node);
   } else {
-    record.report('E_TOOLCALL_ARGS_NOT_JSON', content);
+    record.report('E_TOOLCALL_ARGS_NOT_JSON', place);
   }
-  message.callTo = draft.callCount;
 }
 
 function addBare(record: RecordContext, draft: Draft, node: number): void {
-  if (record.tape.type(node) !== TYPE.object) {
+  const { tape } = record;
+  if (tape.type(node) !== TYPE.object) {
     record.report('E_TOOLCALL_SHAPE', node, { field: 'name' });
     return;
   }
-  call.read(record.tape, node);
-  const body = call.at(AT.function);
-  const id = call.at(AT.id);
-  if (body >= 0 && record.tape.type(body) === TYPE.object) addNamed(record, draft, body, id);
-  else addNamed(record, draft, node, id);
+  const body = tape.member(node, K.function);
+  addNamed(record, draft, body >= 0 && tape.type(body) === TYPE.object ? body : node, node);
 }
 
-function addNamed(record: RecordContext, draft: Draft, node: number, id: number): DraftCall | undefined {
+/** `node` holds name and arguments, `holder` the id (-1: there is none). */
+function addNamed(
+  record: RecordContext,
+  draft: Draft,
+  node: number,
+  holder: number,
+  mayLackArguments = false,
+): DraftCall | undefined {
   const { tape } = record;
-  inner.read(tape, node);
-  const name = inner.at(AT.name);
-  const args = inner.at(AT.arguments) >= 0 ? inner.at(AT.arguments) : inner.at(AT.parameters);
+  const name = tape.member(node, K.name);
+  const args = argumentsOf(record, node);
   if (name < 0 || !tape.isString(name) || tape.isEmptyText(name)) {
     record.report('E_TOOLCALL_SHAPE', name < 0 ? node : name, { field: 'name' }, name < 0 ? '.name' : '');
     return undefined;
   }
-  if (args < 0) {
+  if (args < 0 && !mayLackArguments) {
     record.report('E_TOOLCALL_SHAPE', node, { field: 'arguments' }, '.arguments');
     return undefined;
   }
-  const added = draft.addCall(node);
-  added.name = name;
-  added.args = args;
-  if (id >= 0 && tape.isString(id) && !tape.isEmptyText(id)) added.id = id;
-  else draft.asIs = false;
-  checkArguments(record, draft, args);
-  return added;
+  const call = draft.addCall(node);
+  call.name = name;
+  call.args = args;
+  call.id = holder < 0 ? -1 : idOf(record, holder);
+  if (call.id < 0) draft.asIs = false;
+  if (!NAME.test(record.text(name))) record.report('W_TOOL_NAME', name);
+  if (call.id < 0 || !MISTRAL_ID.test(record.text(call.id))) record.findings.count('W_TOOL_ID_MISTRAL');
+  if (args >= 0) checkArguments(record, draft, args);
+  return call;
+}
+
+function argumentsOf(record: RecordContext, node: number): number {
+  for (const key of [K.arguments, K.parameters, K.input, K.args]) {
+    const args = record.tape.member(node, key);
+    if (args >= 0) return args;
+  }
+  return -1;
+}
+
+function idOf(record: RecordContext, node: number): number {
+  const { tape } = record;
+  const id = Math.max(tape.member(node, K.id), tape.member(node, K.toolUseId));
+  return id >= 0 && tape.isString(id) && !tape.isEmptyText(id) ? id : -1;
 }
 
 function checkArguments(record: RecordContext, draft: Draft, args: number): void {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { AwsCredentials } from '@/lib/secrets/aws/aws-request.ts';
-import { type StsClient, StsError, type StsPlace } from '@/lib/secrets/aws/sts.ts';
+import { type CallerIdentity, type StsClient, StsError, type StsPlace } from '@/lib/secrets/aws/sts.ts';
 import { regionOf, type Secret, type SecretContents } from '@/lib/secrets/secrets.types.ts';
 
 /** The identity of this installation at AWS, with which it assumes the roles of users. */
@@ -24,7 +24,7 @@ const WANTED_SECONDS = 4 * 3600;
 const ALWAYS_ALLOWED_SECONDS = 3600;
 const DEFAULT_VALID_SECONDS = 300;
 /** A session younger than this is not replaced for the sake of a longer life: the role gives no longer one. */
-const FRESH_MS = 60_000;
+const FRESH_MS = 600_000;
 const MAX_SESSIONS = 500;
 
 interface Session {
@@ -45,7 +45,7 @@ export class AwsSessions {
   private readonly now: () => Date;
   private readonly platform: PlatformIdentity | undefined;
   private readonly sessions = new Map<string, Session>();
-  private account: Promise<string> | undefined;
+  private identity: Promise<CallerIdentity> | undefined;
 
   constructor({ sts, now, platform }: AwsSessionsOptions) {
     this.sts = sts;
@@ -81,18 +81,15 @@ export class AwsSessions {
     this.sessions.delete(secretId);
   }
 
-  /** The AWS account of this installation, or undefined when it has no identity at AWS. */
-  async platformAccount(): Promise<string | undefined> {
-    const { platform } = this;
+  /** Who this installation is at AWS; undefined when it is nobody there. Asked once, and again only after a failure. */
+  async platformIdentity(): Promise<CallerIdentity | undefined> {
+    const { platform, sts } = this;
     if (platform === undefined) return undefined;
-    this.account ??= platform
-      .credentials()
-      .then((credentials) => this.sts.callerIdentity(credentials, platform.sts))
-      .then((identity) => identity.account);
+    this.identity ??= platform.credentials().then((keys) => sts.callerIdentity(keys, platform.sts));
     try {
-      return await this.account;
+      return await this.identity;
     } catch (error) {
-      this.account = undefined;
+      this.identity = undefined;
       throw error;
     }
   }
@@ -155,8 +152,8 @@ export class AwsSessions {
     const { role_arn, sagemaker_role_arn } = content.metadata.aws;
     const roles = [role_arn, sagemaker_role_arn].filter((arn) => arn !== undefined);
     if (roles.length === 0) return;
-    const own = await this.platformAccount();
-    if (own === undefined || roles.every((arn) => accountOfArn(arn) !== own)) return;
+    const own = await this.platformIdentity();
+    if (own === undefined || roles.every((arn) => accountOfArn(arn) !== own.account)) return;
     throw roleRefused('The role belongs to the AWS account of this installation.', {
       hint: 'Make the role in your own AWS account.',
     });
@@ -169,6 +166,12 @@ function roleRefused(message: string, options: { hint: string }): LongshoreError
 
 export function accountOfArn(arn: string): string | undefined {
   return arn.split(':')[4];
+}
+
+/** What a trust policy names: of a session its role, since sessions come and go. */
+export function principalOfArn(arn: string): string {
+  const session = /^arn:([^:]+):sts::(\d{12}):assumed-role\/(.+)\/[^/]+$/.exec(arn);
+  return session === null ? arn : `arn:${session[1]}:iam::${session[2]}:role/${session[3]}`;
 }
 
 /** Tells the account's owner in CloudTrail which user of Longshore it was, without the id itself. */

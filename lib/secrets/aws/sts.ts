@@ -107,17 +107,40 @@ export class StsClient {
     parameters: Record<string, string>,
     signal: AbortSignal | undefined,
   ): Promise<string> {
-    const reply = await this.requester.request(credentials, {
-      service: 'sts',
-      region: place.region,
-      method: 'POST',
-      url: stsUrl(place),
-      headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
-      body: Buffer.from(new URLSearchParams({ ...parameters, Version: '2011-06-15' }).toString(), 'utf8'),
-      signal,
-    });
+    const reply = await withTimeLimit(signal, (limited) =>
+      this.requester.request(credentials, {
+        service: 'sts',
+        region: place.region,
+        method: 'POST',
+        url: stsUrl(place),
+        headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+        body: Buffer.from(new URLSearchParams({ ...parameters, Version: '2011-06-15' }).toString(), 'utf8'),
+        signal: limited,
+      }),
+    );
     if (!reply.ok) throw new StsError(parameters.Action ?? '', reply);
     return reply.body.toString('utf8');
+  }
+}
+
+const TIME_LIMIT_MS = 10_000;
+
+/** Nobody who needs credentials waits for ever. */
+async function withTimeLimit<T>(
+  signal: AbortSignal | undefined,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = AbortSignal.timeout(TIME_LIMIT_MS);
+  try {
+    return await call(signal === undefined ? limit : AbortSignal.any([signal, limit]));
+  } catch (error) {
+    if (!limit.aborted || signal?.aborted === true) throw error;
+    throw new StorageError('timeout', {
+      provider: 's3',
+      operation: 'probe',
+      detail: 'STS did not answer',
+      cause: error,
+    });
   }
 }
 

@@ -14,7 +14,7 @@ import {
   wrongRegion,
 } from '@/lib/secrets/doctor/diagnosis.ts';
 import { bucketUrl } from '@/lib/secrets/doctor/s3-probe.ts';
-import { PROBE_PREFIX, userPrefix } from '@/lib/secrets/policies.ts';
+import { userPrefix } from '@/lib/secrets/policies.ts';
 import { regionOf } from '@/lib/secrets/secrets.types.ts';
 
 type AwsCheck = Check<AwsDoctorContext>;
@@ -119,6 +119,7 @@ async function askBucketInstead(context: AwsDoctorContext, signal: AbortSignal):
 }
 
 function keysOf({ given }: AwsDoctorContext): AwsCredentials | undefined {
+  if (given.credentials !== undefined) return given.credentials;
   const { api_key, metadata } = given.content;
   const { secret_access_key } = metadata.aws;
   if (api_key === undefined || secret_access_key === undefined) return undefined;
@@ -127,6 +128,7 @@ function keysOf({ given }: AwsDoctorContext): AwsCredentials | undefined {
 
 async function checkRole(context: AwsDoctorContext, signal: AbortSignal): Promise<Outcome> {
   const { given, aws } = context;
+  if (given.credentials !== undefined) return skipped('No role is given.');
   try {
     const credentials = await given.sessions.open(given.content, given.userId, signal);
     if (aws.role_arn === undefined) return skipped('No role is given.');
@@ -201,11 +203,8 @@ function notS3(): CheckFailure {
   });
 }
 
-/** Without this permission S3 answers 403 for an object that is missing, and a missing copy cannot be told. */
 async function checkList(context: AwsDoctorContext, signal: AbortSignal): Promise<Outcome> {
-  for (const prefix of [userPrefix(context.given.userId), PROBE_PREFIX]) {
-    mustSucceed(await context.probe.list(prefix, signal), context.onBucket('s3:ListBucket'));
-  }
+  mustSucceed(await context.probe.list(userPrefix(context.given.userId), signal), context.onBucket('s3:ListBucket'));
   return ok('Objects can be listed.');
 }
 

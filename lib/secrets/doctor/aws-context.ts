@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { AwsReply, AwsRequester } from '@/lib/secrets/aws/aws-request.ts';
+import type { AwsCredentials, AwsReply, AwsRequester } from '@/lib/secrets/aws/aws-request.ts';
 import type { AwsSessions } from '@/lib/secrets/aws/aws-sessions.ts';
 import type { StsClient } from '@/lib/secrets/aws/sts.ts';
 import type { Leftovers } from '@/lib/secrets/doctor/check-runner.ts';
@@ -22,6 +22,8 @@ export interface AwsDoctorContextOptions {
   nowMs: () => number;
   leftovers: Leftovers;
   createBucket: boolean;
+  /** Instead of the content's own. */
+  credentials: AwsCredentials | undefined;
   allowPlainHttp: boolean;
 }
 
@@ -60,7 +62,7 @@ export class AwsDoctorContext {
     return this.connected;
   }
 
-  connect(credentials: Parameters<AwsRequester['request']>[0]): void {
+  connect(credentials: AwsCredentials): void {
     this.connected = new S3Probe({ ...this.place, requester: this.given.requester, credentials });
   }
 

@@ -117,7 +117,7 @@ describe('AwsDoctor', () => {
 
   describe('names the action that is missing, and goes on', () => {
     it.each([
-      ['s3:ListBucket', ['list']],
+      ['s3:ListBucket', ['list', 'head']],
       ['s3:PutObject', ['put']],
       ['s3:GetObject', ['head', 'get_range', 'presign']],
       ['s3:ListMultipartUploadParts', ['multipart']],
@@ -157,6 +157,29 @@ describe('AwsDoctor', () => {
       expect(check(missing, 'put')?.remedy).toContain('Allow s3:PutObject on arn:aws:s3:::');
       const denied = await doctor().examine(userWith({ deny: ['s3:PutObject'] }), USER);
       expect(check(denied, 'put')?.remedy).toContain('remove that Deny');
+    });
+  });
+
+  it('notices that a condition on the prefix makes S3 hide what is missing', async () => {
+    const conditioned = userWith({ deny: [] });
+    const identity = sandbox.identities.find(conditioned.api_key ?? '');
+    if (identity === undefined) throw new Error('no such user');
+    const [bucket, Effect] = [`arn:aws:s3:::${sandbox.bucket}`, 'Allow' as const];
+    const Condition = { StringLike: { 's3:prefix': `${USER}/*` } };
+    const except = ['s3:*Object*', 's3:*Upload*', 's3:GetBucket*', 'sts:*'];
+    identity.policies = [
+      {
+        Statement: [
+          { Effect, Action: 's3:ListBucket', Resource: bucket, Condition },
+          { Effect, Action: except, Resource: '*' },
+        ],
+      },
+    ];
+    const report = await doctor().examine(conditioned, USER);
+    expect(failedIds(report)).toEqual(['head']);
+    expect(check(report, 'head')).toMatchObject({
+      action: 's3:ListBucket',
+      remedy: expect.stringContaining('without a condition'),
     });
   });
 

@@ -1,11 +1,17 @@
-import { AwsRequester } from '@/lib/secrets/aws/aws-request.ts';
+import { type AwsCredentials, AwsRequester } from '@/lib/secrets/aws/aws-request.ts';
 import { AwsSessions, type PlatformIdentity } from '@/lib/secrets/aws/aws-sessions.ts';
 import { StsClient } from '@/lib/secrets/aws/sts.ts';
 import { ACCESS_CHECKS } from '@/lib/secrets/doctor/access-checks.ts';
 import { AwsDoctorContext } from '@/lib/secrets/doctor/aws-context.ts';
 import { Leftovers, runChecks } from '@/lib/secrets/doctor/check-runner.ts';
 import { OBJECT_CHECKS } from '@/lib/secrets/doctor/object-checks.ts';
-import { type CheckResult, type DoctorReport, statusOfChecks, summaryOfChecks } from '@/lib/secrets/doctor/report.ts';
+import {
+  type CheckResult,
+  cleanupResult,
+  type DoctorReport,
+  statusOfChecks,
+  summaryOfChecks,
+} from '@/lib/secrets/doctor/report.ts';
 import type { HttpSend } from '@/lib/secrets/http-port.ts';
 import type { SecretContents } from '@/lib/secrets/secrets.types.ts';
 
@@ -22,6 +28,8 @@ export interface AwsDoctorOptions {
 export interface ExamineOptions {
   /** Make the bucket when it does not exist. */
   createBucket?: boolean;
+  /** Use these instead of keys or role of the content: for the installation's own bucket. */
+  credentials?: AwsCredentials;
   signal?: AbortSignal;
 }
 
@@ -43,7 +51,7 @@ export class AwsDoctor {
   async examine(content: SecretContents['aws'], userId: string, options: ExamineOptions = {}): Promise<DoctorReport> {
     const startedMs = this.options.now().getTime();
     const leftovers = new Leftovers();
-    const context = this.contextOf(content, userId, leftovers, options.createBucket === true);
+    const context = this.contextOf(content, userId, leftovers, options);
     const checks = await this.checksOf(context, leftovers, options.signal);
     return {
       subject: 'aws',
@@ -74,7 +82,7 @@ export class AwsDoctor {
     return [...checks, cleanup];
   }
 
-  private contextOf(content: SecretContents['aws'], userId: string, leftovers: Leftovers, createBucket: boolean) {
+  private contextOf(content: SecretContents['aws'], userId: string, leftovers: Leftovers, options: ExamineOptions) {
     const { send, now, platform, allowPlainHttp } = this.options;
     let clockOffsetMs = 0;
     const storeTime = () => new Date(now().getTime() + clockOffsetMs);
@@ -91,20 +99,9 @@ export class AwsDoctor {
       },
       nowMs: () => now().getTime(),
       leftovers,
-      createBucket,
+      createBucket: options.createBucket === true,
+      credentials: options.credentials,
       allowPlainHttp,
     });
   }
-}
-
-function cleanupResult(remaining: readonly string[], durationMs: number): CheckResult {
-  const common = { id: 'cleanup', title: 'Cleanup', required: false, duration_ms: durationMs };
-  if (remaining.length === 0) return { ...common, status: 'ok', message: 'Nothing of the test is left.' };
-  return {
-    ...common,
-    status: 'failed',
-    code: 'left_behind',
-    message: `The test could not remove: ${remaining.join(', ')}.`,
-    remedy: 'Remove it by hand once, after mending the permissions above.',
-  };
 }

@@ -54,7 +54,20 @@ const uploadName = (context: AwsDoctorContext, uploadId: string) =>
 async function checkHead(context: AwsDoctorContext, signal: AbortSignal): Promise<Outcome> {
   const reply = mustSucceed(await context.probe.head(context.key, signal), context.onObjects('s3:GetObject'));
   if (Number(reply.headers['content-length']) !== context.stored?.length) throw different('size');
-  return ok('The object has the size that was written.');
+  const missing = await context.probe.head(context.key.replace('.jsonl.gz', '-missing.jsonl.gz'), signal);
+  if (missing.status === 403) throw closedDoor(context);
+  return ok('The object has the size that was written, and a missing one is told apart.');
+}
+
+/** S3 says 403 for what is missing to whoever may not list the whole bucket. */
+function closedDoor(context: AwsDoctorContext): CheckFailure {
+  const { action, resource } = context.onBucket('s3:ListBucket');
+  return new CheckFailure({
+    code: 'access_denied',
+    message: 'For a missing object the store answers “forbidden”: a lost copy could not be told from a closed door.',
+    action,
+    remedy: `Allow ${action} on ${resource}, without a condition on the prefix.`,
+  });
 }
 
 function different(what: string): CheckFailure {

@@ -60,3 +60,16 @@ export function summaryOfChecks(checks: readonly CheckResult[]): string {
   const more = failed.length > 1 ? ` (${failed.length - 1} more)` : '';
   return `${first.title}: ${first.message}${more}`;
 }
+
+/** The last check of every doctor that makes something: that it is gone again. */
+export function cleanupResult(remaining: readonly string[], durationMs: number): CheckResult {
+  const common = { id: 'cleanup', title: 'Cleanup', required: false, duration_ms: durationMs };
+  if (remaining.length === 0) return { ...common, status: 'ok', message: 'Nothing of the test is left.' };
+  return {
+    ...common,
+    status: 'failed',
+    code: 'left_behind',
+    message: `The test could not remove: ${remaining.join(', ')}.`,
+    remedy: 'Remove it by hand once, after mending the permissions above.',
+  };
+}

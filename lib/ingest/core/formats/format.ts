@@ -13,4 +13,9 @@ export interface FormatReader {
   endsOpen?(record: RecordContext): boolean;
   /** Fills the draft and reports what is wrong. */
   read(record: RecordContext, draft: Draft): void;
+  /**
+   * Instead of `read`, for formats whose records become several: fills the draft and calls `emit` once for each. The draft
+   * is cleared by `emit`.
+   */
+  expand?(record: RecordContext, draft: Draft, emit: () => void): void;
 }

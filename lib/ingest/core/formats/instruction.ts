@@ -2,9 +2,10 @@ import { type Draft, ROLE } from '../draft.ts';
 import { K, type KeyName } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { TYPE } from '../tape.ts';
+import { addBareCalls } from '../tool-calls.ts';
 import { isBlankText } from '../white-space.ts';
 import type { FormatReader } from './format.ts';
-import { addJoinedMessage, addTextMessage, closeConversation, optionalText, requiredText } from './sides.ts';
+import * as sides from './sides.ts';
 
 const INSTRUCTIONS: readonly KeyName[] = ['instruction', 'INSTRUCTION'];
 const INPUTS: readonly KeyName[] = ['input', 'context'];
@@ -14,30 +15,43 @@ const OUTPUTS: readonly KeyName[] = ['output', 'response', 'RESPONSE'];
 export const alpaca: FormatReader = {
   format: 'alpaca',
   kind: 'messages',
-  matches: (record) => firstOf(record, INSTRUCTIONS) !== undefined && firstOf(record, OUTPUTS) !== undefined,
+  matches: (record) =>
+    sides.firstField(record, INSTRUCTIONS) !== undefined && sides.firstField(record, OUTPUTS) !== undefined,
   read(record, draft) {
-    addSystem(record, draft);
+    const instructionKey = sides.firstField(record, INSTRUCTIONS) ?? 'instruction';
+    const inputKey = sides.firstField(record, INPUTS) ?? 'input';
+    const outputKey = sides.firstField(record, OUTPUTS) ?? 'output';
+    sides.addSystem(record, draft);
     addHistory(record, draft);
-    const instruction = requiredText(record, firstOf(record, INSTRUCTIONS) ?? 'instruction');
-    const inputKey = INPUTS.find((key) => record.has(K[key])) ?? 'input';
-    const input = optionalText(record, inputKey);
-    const output = requiredText(record, firstOf(record, OUTPUTS) ?? 'output');
+    const instruction = sides.requiredText(record, instructionKey);
+    const input = sides.optionalText(record, inputKey);
+    const output = sides.requiredText(record, outputKey);
     if (instruction < 0 || output < 0) return;
-    if (input >= 0 && !isBlankText(record, input)) {
-      addJoinedMessage(record, draft, ROLE.user, instruction, input);
-      draft.originals.push({ name: 'alpaca', keys: [K[firstOf(record, INSTRUCTIONS) ?? 'instruction'], K[inputKey]] });
-    } else {
-      addTextMessage(record, draft, ROLE.user, instruction);
-    }
-    addTextMessage(record, draft, ROLE.assistant, output);
-    closeConversation(draft);
+    addTask(record, draft, { text: instruction, key: instructionKey }, { text: input, key: inputKey });
+    sides.addTextMessage(record, draft, ROLE.assistant, output);
+    sides.closeConversation(draft);
   },
 };
 
-/** A system prompt before everything else. Empty is absent. */
-export function addSystem(record: RecordContext, draft: Draft, key: KeyName = 'system'): void {
-  const system = optionalText(record, key);
-  if (system >= 0 && !record.tape.isEmptyText(system)) addTextMessage(record, draft, ROLE.system, system);
+/** The user message of an instruction and its input. Only an input that says something is joined, and then both are kept. */
+function addTask(
+  record: RecordContext,
+  draft: Draft,
+  task: { text: number; key: KeyName },
+  input: { text: number; key: KeyName },
+): void {
+  if (input.text < 0 || isBlankText(record, input.text)) {
+    sides.addTextMessage(record, draft, ROLE.user, task.text);
+    return;
+  }
+  sides.addJoinedMessage(record, draft, ROLE.user, task.text, input.text);
+  draft.originals.push({
+    name: 'alpaca',
+    members: [
+      { key: task.key, node: task.text },
+      { key: input.key, node: input.text },
+    ],
+  });
 }
 
 /** Earlier turns as [[question, answer], ...]. */
@@ -68,10 +82,136 @@ function addTurn(record: RecordContext, draft: Draft, turn: number): void {
     });
     return;
   }
-  addTextMessage(record, draft, ROLE.user, question);
-  addTextMessage(record, draft, ROLE.assistant, answer);
+  sides.addTextMessage(record, draft, ROLE.user, question);
+  sides.addTextMessage(record, draft, ROLE.assistant, answer);
 }
 
-function firstOf(record: RecordContext, keys: readonly KeyName[]): KeyName | undefined {
-  return keys.find((key) => record.has(K[key]));
+/** {question, response, system_prompt?}. */
+export const openorca: FormatReader = {
+  format: 'openorca',
+  kind: 'messages',
+  matches: (record) => record.isText(K.question) && record.isText(K.response),
+  read(record, draft) {
+    sides.addSystem(record, draft, sides.firstText(record, ['system_prompt', 'system']) ?? 'system_prompt');
+    readExchange(record, draft, 'question', 'response');
+  },
+};
+
+/** {query, response, history?, system?} of ms-swift. */
+export const queryResponse: FormatReader = {
+  format: 'query_response',
+  kind: 'messages',
+  matches: (record) => record.isText(K.query) && record.has(K.response),
+  read(record, draft) {
+    sides.addSystem(record, draft);
+    addHistory(record, draft);
+    readExchange(record, draft, 'query', 'response');
+  },
+};
+
+/** {question, answer} with an optional passage. */
+export const qa: FormatReader = {
+  format: 'qa',
+  kind: 'messages',
+  matches: (record) => record.isText(K.question) && record.isText(K.answer),
+  read(record, draft) {
+    const passageKey = sides.firstText(record, ['context', 'article']);
+    const question = sides.requiredText(record, 'question');
+    const answer = sides.requiredText(record, 'answer');
+    if (question < 0 || answer < 0) return;
+    if (passageKey === undefined || isBlankText(record, record.field(K[passageKey]))) {
+      sides.addTextMessage(record, draft, ROLE.user, question);
+    } else {
+      const passage = record.claim(K[passageKey]);
+      sides.addJoinedMessage(record, draft, ROLE.user, passage, question);
+      draft.originals.push({
+        name: 'qa',
+        members: [
+          { key: passageKey, node: passage },
+          { key: 'question', node: question },
+        ],
+      });
+    }
+    sides.addTextMessage(record, draft, ROLE.assistant, answer);
+    sides.closeConversation(draft);
+  },
+};
+
+function readExchange(record: RecordContext, draft: Draft, question: KeyName, answer: KeyName): void {
+  const asked = sides.requiredText(record, question);
+  const answered = sides.requiredText(record, answer);
+  if (asked < 0 || answered < 0) return;
+  sides.addTextMessage(record, draft, ROLE.user, asked);
+  sides.addTextMessage(record, draft, ROLE.assistant, answered);
+  sides.closeConversation(draft);
+}
+
+/** {query, tools, answers}: function calling with lists as strings of JSON (xLAM). */
+export const xlam: FormatReader = {
+  format: 'xlam',
+  kind: 'messages',
+  matches: (record) => record.isText(K.query) && record.has(K.tools) && record.has(K.answers),
+  read(record, draft) {
+    const query = sides.requiredText(record, 'query');
+    const answers = record.claim(K.answers);
+    if (query < 0) return;
+    sides.addTextMessage(record, draft, ROLE.user, query);
+    const message = draft.addMessage(answers, ROLE.assistant);
+    message.contentNode = answers;
+    const value = record.tape.isString(answers) ? record.parseInside(answers) : answers;
+    addBareCalls(record, draft, value, answers);
+    message.callTo = draft.callCount;
+    if (message.callTo === message.callFrom) record.report('E_CONTENT_MISSING', answers);
+    sides.closeConversation(draft);
+  },
+};
+
+/** {instruction, instances: [{input, output}]}: one record for each instance. */
+export const selfInstruct: FormatReader = {
+  format: 'self_instruct',
+  kind: 'messages',
+  matches: (record) => record.isText(K.instruction) && record.typeOf(K.instances) === TYPE.array,
+  read(record) {
+    record.report('E_FIELD_MISSING', record.field(K.instances), { field: 'instances' });
+  },
+  expand(record, draft, emit) {
+    const { tape } = record;
+    const list = record.field(K.instances);
+    if (tape.first(list) === tape.limit(list)) record.report('E_FIELD_MISSING', list, { field: 'instances[0]' }, '[0]');
+    for (let node = tape.first(list); node < tape.limit(list); node = tape.after(node)) {
+      readInstance(record, draft, node);
+      if (record.rejected) return;
+      emit();
+    }
+  },
+};
+
+function readInstance(record: RecordContext, draft: Draft, instance: number): void {
+  const { tape } = record;
+  record.claim(K.instances);
+  const instruction = record.claim(K.instruction);
+  const isObject = tape.type(instance) === TYPE.object;
+  const input = isObject ? tape.member(instance, K.input) : -1;
+  const output = isObject ? tape.member(instance, K.output) : -1;
+  if (output < 0 || !tape.isString(output)) {
+    record.report('E_FIELD_TYPE', instance, {
+      expected: 'an instance with an output text',
+      found: record.nameOfType(instance),
+    });
+    return;
+  }
+  if (input >= 0 && tape.isString(input) && !isBlankText(record, input)) {
+    sides.addJoinedMessage(record, draft, ROLE.user, instruction, input);
+    draft.originals.push({
+      name: 'alpaca',
+      members: [
+        { key: 'instruction', node: instruction },
+        { key: 'input', node: input },
+      ],
+    });
+  } else {
+    sides.addTextMessage(record, draft, ROLE.user, instruction);
+  }
+  sides.addTextMessage(record, draft, ROLE.assistant, output);
+  sides.closeConversation(draft);
 }

@@ -1,36 +1,38 @@
 import { checkConversation } from '../check-conversation.ts';
 import { isMessages } from '../conversation.ts';
 import type { Draft, DraftSide } from '../draft.ts';
-import { K } from '../keys.ts';
+import { K, type KeyName } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { TYPE } from '../tape.ts';
 import { isBlankText } from '../white-space.ts';
 import type { FormatReader } from './format.ts';
-import { eitherSide, textSide } from './sides.ts';
+import { becomeConverted, eitherSide } from './sides.ts';
+
+const REWARDS: readonly KeyName[] = ['reward', 'score'];
+/** Fields that a reward function reads. */
+const VERIFIERS: readonly KeyName[] = [
+  'ground_truth',
+  'reference_answer',
+  'reward_model',
+  'solution',
+  'answer',
+  'verifier',
+];
 
 /** {prompt, completion}, both strings or both lists of messages. */
 export const promptCompletion: FormatReader = {
   format: 'prompt_completion',
   kind: 'prompt_completion',
   matches: (record) => isStyled(record, K.prompt) && (record.isGiven(K.completion) || record.isText(K.generation)),
-  read(record, draft) {
-    const source = record.has(K.completion) ? 'completion' : 'generation';
-    if (source === 'generation') draft.asIs = false;
-    const prompt = eitherSide(record, draft, 'prompt');
-    const completion = eitherSide(record, draft, 'completion', source);
-    checkPair(record, draft, prompt, completion);
-  },
+  read: (record, draft) => readPair(record, draft, 'prompt', record.has(K.completion) ? 'completion' : 'generation'),
 };
 
-/** {prompt} alone. */
-export const promptOnly: FormatReader = {
-  format: 'prompt_only',
-  kind: 'prompt_only',
-  matches: (record) => isStyled(record, K.prompt),
-  read(record, draft) {
-    const prompt = eitherSide(record, draft, 'prompt');
-    if (prompt !== undefined) checkPrompt(record, draft, prompt);
-  },
+/** {prompt, response} without a reward. */
+export const promptResponse: FormatReader = {
+  format: 'prompt_response',
+  kind: 'prompt_completion',
+  matches: (record) => isStyled(record, K.prompt) && record.isGiven(K.response),
+  read: (record, draft) => readPair(record, draft, 'prompt', 'response'),
 };
 
 /** {input, output} without an instruction. */
@@ -38,14 +40,59 @@ export const inputOutput: FormatReader = {
   format: 'input_output',
   kind: 'prompt_completion',
   matches: (record) => record.isText(K.input) && record.isText(K.output),
+  read: (record, draft) => readPair(record, draft, 'input', 'output'),
+};
+
+function readPair(record: RecordContext, draft: Draft, prompt: KeyName, completion: KeyName): void {
+  if (prompt !== 'prompt' || completion !== 'completion') becomeConverted(draft);
+  const asked = eitherSide(record, draft, 'prompt', prompt);
+  const answered = eitherSide(record, draft, 'completion', completion);
+  checkPair(record, draft, asked, answered);
+}
+
+/** {prompt, response, reward}: answers with a number. */
+export const scored: FormatReader = {
+  format: 'scored',
+  kind: 'scored',
+  matches: (record) => isStyled(record, K.prompt) && record.isGiven(K.response) && rewardKey(record) !== undefined,
   read(record, draft) {
-    draft.asIs = false;
-    draft.keepsPlace = false;
-    const prompt = textSide(record, draft, 'prompt', 'input');
-    const completion = textSide(record, draft, 'completion', 'output');
-    checkPair(record, draft, prompt, completion);
+    const prompt = eitherSide(record, draft, 'prompt');
+    const response = eitherSide(record, draft, 'response');
+    checkPair(record, draft, prompt, response);
+    const key = rewardKey(record) ?? 'reward';
+    if (key !== 'reward') becomeConverted(draft);
+    draft.values.push({ key: 'reward', node: record.claim(K[key]), anchor: K[key] });
   },
 };
+
+function rewardKey(record: RecordContext): KeyName | undefined {
+  return REWARDS.find((key) => record.typeOf(K[key]) === TYPE.number);
+}
+
+/** {prompt} alone, or with fields that say how to judge an answer. */
+export const rlPrompt: FormatReader = {
+  format: 'rl_prompt',
+  kind: 'prompt_only',
+  matches: (record) =>
+    isStyled(record, K.prompt) &&
+    !record.isGiven(K.completion) &&
+    !record.isGiven(K.response) &&
+    !record.isGiven(K.generation) &&
+    VERIFIERS.some((key) => record.has(K[key])),
+  read: readPrompt,
+};
+
+export const promptOnly: FormatReader = {
+  format: 'prompt_only',
+  kind: 'prompt_only',
+  matches: (record) => isStyled(record, K.prompt),
+  read: readPrompt,
+};
+
+function readPrompt(record: RecordContext, draft: Draft): void {
+  const prompt = eitherSide(record, draft, 'prompt');
+  if (prompt !== undefined) checkPrompt(record, draft, prompt);
+}
 
 export function isStyled(record: RecordContext, keyId: number): boolean {
   return record.isText(keyId) || isMessages(record.tape, record.field(keyId));
@@ -59,18 +106,15 @@ export function checkPair(
   answer: DraftSide | undefined,
 ): void {
   if (prompt === undefined || answer === undefined) return;
-  if (prompt.isText !== answer.isText) record.report('E_PREF_STYLE', record.field(answer.anchor));
+  const node = record.field(answer.anchor);
+  if (prompt.isText !== answer.isText) record.report('E_PREF_STYLE', node);
   checkPrompt(record, draft, prompt);
   if (!answer.isText) checkConversation(record, draft, answer.from, answer.to, 'answer');
-  else checkAnswerText(record, record.field(answer.anchor));
+  else if (isBlankText(record, node)) record.report('E_CONTENT_EMPTY', node);
 }
 
 export function checkPrompt(record: RecordContext, draft: Draft, prompt: DraftSide): void {
+  const node = record.field(prompt.anchor);
   if (!prompt.isText) checkConversation(record, draft, prompt.from, prompt.to, 'prompt');
-  else if (record.tape.isEmptyText(record.field(prompt.anchor)))
-    record.report('W_CONTENT_EMPTY', record.field(prompt.anchor));
-}
-
-export function checkAnswerText(record: RecordContext, node: number): void {
-  if (record.tape.type(node) === TYPE.string && isBlankText(record, node)) record.report('E_CONTENT_EMPTY', node);
+  else if (node >= 0 && record.tape.isEmptyText(node)) record.report('W_CONTENT_EMPTY', node);
 }

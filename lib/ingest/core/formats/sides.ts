@@ -1,5 +1,4 @@
-import { readMessages } from '../conversation.ts';
-import { CONTENT, type Draft, type DraftMessage, type DraftSide } from '../draft.ts';
+import { CONTENT, type Draft, type DraftMessage, type DraftSide, ROLE } from '../draft.ts';
 import { K, type KeyName } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { TYPE } from '../tape.ts';
@@ -27,11 +26,11 @@ export function messagesSide(
 ): DraftSide | undefined {
   const node = record.claim(K[source]);
   if (node < 0) {
-    record.report('E_FIELD_MISSING', record.root, { field: source }, `.${source}`);
+    reportMissing(record, source);
     return undefined;
   }
   const from = draft.messageCount;
-  readMessages(record, draft, node);
+  record.conversations.list(draft, node);
   return draft.addSide(key, K[source], false, from, draft.messageCount);
 }
 
@@ -42,16 +41,15 @@ export function eitherSide(
   key: KeyName,
   source: KeyName = key,
 ): DraftSide | undefined {
-  return record.typeOf(K[source]) === TYPE.array
-    ? messagesSide(record, draft, key, source)
-    : textSide(record, draft, key, source);
+  const isList = record.typeOf(K[source]) === TYPE.array;
+  return isList ? messagesSide(record, draft, key, source) : textSide(record, draft, key, source);
 }
 
 /** String node of a required field, or -1 when it is absent or of another type, which is reported. */
 export function requiredText(record: RecordContext, source: KeyName): number {
   const node = record.claim(K[source]);
   if (node < 0) {
-    record.report('E_FIELD_MISSING', record.root, { field: source }, `.${source}`);
+    reportMissing(record, source);
     return -1;
   }
   if (record.tape.isString(node)) return node;
@@ -66,6 +64,20 @@ export function optionalText(record: RecordContext, source: KeyName): number {
   if (record.tape.isString(node)) return node;
   record.report('E_FIELD_TYPE', node, { expected: 'a string', found: record.nameOfType(node) });
   return -1;
+}
+
+export function reportMissing(record: RecordContext, field: KeyName): void {
+  record.report('E_FIELD_MISSING', record.root, { field }, `.${field}`);
+}
+
+/** The first of several names that the record has. */
+export function firstField(record: RecordContext, names: readonly KeyName[]): KeyName | undefined {
+  return names.find((name) => record.has(K[name]));
+}
+
+/** The first of several names that the record has as a string. */
+export function firstText(record: RecordContext, names: readonly KeyName[]): KeyName | undefined {
+  return names.find((name) => record.isText(K[name]));
 }
 
 /** Appends a message whose content is one string of the source. */
@@ -93,9 +105,20 @@ export function addJoinedMessage(
   return message;
 }
 
+/** A system prompt before everything else. Empty is absent. */
+export function addSystem(record: RecordContext, draft: Draft, key: KeyName = 'system'): void {
+  const system = optionalText(record, key);
+  if (system >= 0 && !record.tape.isEmptyText(system)) addTextMessage(record, draft, ROLE.system, system);
+}
+
 /** Makes all messages from `from` on the side `messages` of a converted record. */
 export function closeConversation(draft: Draft, from = 0): DraftSide {
+  becomeConverted(draft);
+  return draft.addSide('messages', 0, false, from, draft.messageCount);
+}
+
+/** The record gets another shape: what is left of it goes under metadata. */
+export function becomeConverted(draft: Draft): void {
   draft.asIs = false;
   draft.keepsPlace = false;
-  return draft.addSide('messages', 0, false, from, draft.messageCount);
 }

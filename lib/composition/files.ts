@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import type { Config } from '@/lib/config/config.ts';
+import type { MasterKey, MasterKeys } from '@/lib/config/master-key.ts';
+import { FileUrlSigner, type SigningKey } from '@/lib/storage/signed-file-url.ts';
+import { createStorageService, type DatasetStorage } from '@/lib/storage/storage-factory.ts';
+
+export interface Files {
+  readonly store: DatasetStorage;
+  readonly signer: FileUrlSigner;
+}
+
+/**
+ * The filesystem store below DATA_DIR. It is there in every installation: where Supabase became the base store later,
+ * the copies that were written before are still read from here.
+ */
+export async function composeFiles(ground: { config: Config; keys: MasterKeys; baseUrl: URL }): Promise<Files> {
+  const { config, keys, baseUrl } = ground;
+  const signingKey = (key: MasterKey): SigningKey => ({ id: key.id, secret: keys.derive('url-signing', key) });
+  const signer = new FileUrlSigner({
+    publicUrl: baseUrl.origin,
+    keys: [signingKey(keys.current), ...keys.previous.map(signingKey)],
+  });
+  const store = await createStorageService('filesystem', { root: join(config.dataDir, 'objects'), signer });
+  return { store, signer };
+}
