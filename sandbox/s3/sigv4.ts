@@ -40,12 +40,20 @@ export function readClaim(request: SignableRequest, query: URLSearchParams): Sig
   }
   if (authorization !== undefined) return headerClaim(authorization, request.headers);
   if (query.has('X-Amz-Algorithm') || query.has('X-Amz-Signature')) return queryClaim(query);
+  if (query.has('AWSAccessKeyId')) throw unsupportedMechanism();
   return undefined;
+}
+
+/** Of signatures of version 2, which no region that opened after 2013 takes. */
+function unsupportedMechanism(): S3Error {
+  return new S3Error('InvalidRequest', {
+    message: 'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.',
+  });
 }
 
 function headerClaim(authorization: string, headers: IncomingHttpHeaders): SignatureClaim {
   const match = /^AWS4-HMAC-SHA256\s+(.*)$/.exec(authorization);
-  if (match === null) throw new S3Error('InvalidArgument', { message: 'Unsupported Authorization Type' });
+  if (match === null) throw unsupportedMechanism();
   const fields = new Map((match[1] ?? '').split(',').map((part) => splitField(part.trim())));
   const scope = splitScope(fields.get('Credential') ?? '', 'AuthorizationHeaderMalformed');
   return {
