@@ -17,7 +17,9 @@ export function networkError(error: unknown, context: StorageErrorContext): Stor
   }
   if (code === 'ABORT_ERR' || nameOf(error) === 'AbortError')
     return new StorageError('aborted', { ...context, cause: error });
-  if (nameOf(error) === 'TimeoutError') return new StorageError('timeout', { ...context, cause: error });
+  // The AWS SDK calls lost connections timeouts too.
+  if (nameOf(error) === 'TimeoutError' && code !== 'ECONNRESET' && code !== 'EPIPE')
+    return new StorageError('timeout', { ...context, cause: error });
   const retry = TLS_CODES.test(code ?? '') ? 'never' : 'safe';
   return new StorageError('unavailable', { ...context, detail: code ?? 'no connection', retry, cause: error });
 }

@@ -141,7 +141,8 @@ describe('S3 under faults', () => {
     ] as const)('%s: the put is repeated', async (_name, action) => {
       const key = newKey();
       const bytes = randomBytes(200_000);
-      store.sandbox.faults.add({ operation: 'PutObject', times: 2, action });
+      store.sandbox.faults.add({ operation: 'PutObject', times: 3, action });
+      await expectCode(store.service.put(key, bufferBody(bytes)), 'unavailable');
       await layered.put(key, bufferBody(bytes));
       expect((await store.sandbox.objects.read(key)).equals(bytes)).toBe(true);
     });
