@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { sql } from 'drizzle-orm';
 import { projectRoot } from '@/lib/config/entry-points.ts';
 import { LongshoreError } from '@/lib/errors.ts';
-import { QueryError } from './query-error.ts';
+import { QueryError, SQLSTATE } from './query-error.ts';
 import type { Database, Transaction } from './session.ts';
 
 export interface MigrationFile {
@@ -34,7 +34,9 @@ const LOCK = 0x6c6f_6e67n;
  */
 export async function migrate(database: Database, folder: string = migrationsFolder()): Promise<MigrationResult> {
   const files = await readMigrations(folder);
-  const recorded = await database.transaction(prepareRecord);
+  const recorded = await database.transaction(prepareRecord).catch((error: unknown) => {
+    throw permissionDenied(error) ?? error;
+  });
   const applied: string[] = [];
   for (const file of files) {
     if (isRecorded(recorded, file)) continue;
@@ -112,12 +114,19 @@ async function applyOnce(tx: Transaction, file: MigrationFile): Promise<boolean>
 
 function migrationFailed(file: MigrationFile, error: unknown): unknown {
   if (!(error instanceof QueryError)) return error;
+  const denied = permissionDenied(error);
+  if (denied) return denied;
   return new LongshoreError('migration_failed', `${file.name} could not be applied: ${error.message}`, {
-    hint:
-      error.sqlState === '42501'
-        ? 'Connect as the owner of public.training_datasets, with the right to create a schema.'
-        : 'Nothing of it was kept. Mend what the message names and start again.',
+    hint: 'Nothing of it was kept. Mend what the message names and start again.',
     details: { migration: file.name, sql_state: error.sqlState },
+    cause: error,
+  });
+}
+
+function permissionDenied(error: unknown): LongshoreError | undefined {
+  if (!(error instanceof QueryError) || error.sqlState !== SQLSTATE.insufficientPrivilege) return undefined;
+  return new LongshoreError('database_permission_denied', `The database user lacks a right: ${error.message}.`, {
+    hint: 'Connect as a user who may create a schema in this database and owns public.training_datasets, if there is one.',
     cause: error,
   });
 }

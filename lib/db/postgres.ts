@@ -115,13 +115,6 @@ function explain(sqlState: string | undefined, error: unknown): readonly [string
   if (sqlState === '3D000') {
     return ['database_missing', 'The server has no such database', 'Create it, or mend the name in DATABASE_URL.'];
   }
-  if (sqlState === '42501') {
-    return [
-      'database_permission_denied',
-      'The database user may not do what is needed',
-      'Longshore creates the schema "longshore" and alters public.training_datasets: connect as their owner.',
-    ];
-  }
   if (isTlsFault(error)) {
     return [
       'database_tls_failed',
@@ -137,6 +130,8 @@ function explain(sqlState: string | undefined, error: unknown): readonly [string
 }
 
 function isTlsFault(error: unknown): boolean {
+  // The driver gives this one fault no code.
+  if (messageOf(error) === 'The server does not support SSL connections') return true;
   const code = error instanceof Error ? String(Reflect.get(error, 'code') ?? '') : '';
   return /^(ERR_TLS|ERR_SSL|SELF_SIGNED|DEPTH_ZERO|CERT_|UNABLE_TO_)/.test(code);
 }

@@ -10,6 +10,7 @@ export const SQLSTATE = {
   deadlockDetected: '40P01',
   lockNotAvailable: '55P03',
   queryCanceled: '57014',
+  insufficientPrivilege: '42501',
 } as const;
 
 /**
