@@ -85,13 +85,11 @@ export class Sessions {
     return row;
   }
 
-  async removeExpired(): Promise<void> {
-    await this.#db.delete(sessions).where(lte(sessions.expiresAt, sql`now()`));
-  }
-
   async #insert(kind: 'lss' | 'lsl', row: { userId: string; apiKeyId?: string; expiresAt: Date }): Promise<string> {
     const token = newCredential(kind);
     const { userId, apiKeyId, expiresAt } = row;
+    // Nobody else looks after them, and there are few.
+    await this.#db.delete(sessions).where(lte(sessions.expiresAt, sql`now()`));
     await this.#db.insert(sessions).values({ tokenSha256: credentialSha256(token), userId, apiKeyId, expiresAt });
     return token;
   }

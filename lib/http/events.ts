@@ -33,6 +33,15 @@ interface Subscriber {
   wake: () => void;
 }
 
+export interface EventReader {
+  userId: string;
+  admin: boolean;
+  /** What a browser sends after a lost connection. */
+  lastEventId?: string;
+  quietMs: number;
+  signal: AbortSignal;
+}
+
 /** The events of this process, by user. Nobody sees another user's. Memory is bounded whatever subscribers do. */
 export class EventHub {
   /** Tells a returning client whether its last event id is of this run of the process. */
@@ -65,14 +74,10 @@ export class EventHub {
 
   /**
    * Events from now on, after those that happened since `lastEventId`. Yields `reset` first where events may have been
-   * missed, and where the reader is too slow: the page then loads everything again. Ends with the signal or the hub.
+   * missed, and where the reader is too slow: the page then loads everything again. Yields `quiet` after `quietMs`
+   * without an event. Ends with the signal or the hub.
    */
-  async *subscribe(reader: {
-    userId: string;
-    admin: boolean;
-    lastEventId?: string;
-    signal: AbortSignal;
-  }): AsyncGenerator<NumberedEvent | 'reset'> {
+  async *subscribe(reader: EventReader): AsyncGenerator<NumberedEvent | 'reset' | 'quiet'> {
     const subscriber: Subscriber = { admin: reader.admin, queue: [], overflowed: false, wake: () => undefined };
     const leave = this.#join(reader.userId, subscriber);
     const wake = () => subscriber.wake();
@@ -86,7 +91,7 @@ export class EventHub {
         }
         const next = subscriber.queue.shift();
         if (next !== undefined) yield next;
-        else await nextWake(subscriber, () => reader.signal.aborted || this.#closed);
+        else if (!(await nextWake(subscriber, reader, () => this.#closed))) yield 'quiet';
       }
     } finally {
       reader.signal.removeEventListener('abort', wake);
@@ -121,14 +126,15 @@ export class EventHub {
     return numbered;
   }
 
-  #missed(reader: { userId: string; admin: boolean; lastEventId?: string }): (NumberedEvent | 'reset')[] {
+  #missed(reader: EventReader): (NumberedEvent | 'reset')[] {
     if (reader.lastEventId === undefined) return [];
     const [epoch, number] = reader.lastEventId.split('.');
     const seen = Number(number);
     if (epoch !== this.epoch || !Number.isSafeInteger(seen)) return ['reset'];
     const sources = [reader.userId, ...(reader.admin ? [EVERY_ADMIN] : [])].map((id) => this.#history.get(id) ?? []);
+    const forgotten = !this.#history.has(reader.userId) && this.#history.size >= HISTORY_USERS;
     const gap = sources.some((kept) => kept.length >= HISTORY_LIMIT && (kept[0]?.id ?? 0) > seen + 1);
-    if (gap) return ['reset'];
+    if (gap || forgotten) return ['reset'];
     return sources
       .flat()
       .filter((numbered) => numbered.id > seen)
@@ -144,9 +150,14 @@ function offer(subscriber: Subscriber, numbered: NumberedEvent): void {
   subscriber.wake();
 }
 
-function nextWake(subscriber: Subscriber, ended: () => boolean): Promise<void> {
+/** Resolves with true when there is something to look at, with false after a quiet time. */
+function nextWake(subscriber: Subscriber, reader: EventReader, closed: () => boolean): Promise<boolean> {
   return new Promise((resolve) => {
-    subscriber.wake = resolve;
-    if (subscriber.queue.length > 0 || subscriber.overflowed || ended()) resolve();
+    const timer = setTimeout(() => resolve(false), reader.quietMs);
+    subscriber.wake = () => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    if (subscriber.queue.length > 0 || subscriber.overflowed || reader.signal.aborted || closed()) subscriber.wake();
   });
 }

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { pino } from 'pino';
+import { type Logger as PinoLogger, pino } from 'pino';
 import { redact, redactText } from '@/lib/observability/redact.ts';
 import { workContext } from '@/lib/observability/request-context.ts';
 import { terminalLog } from '@/lib/observability/terminal-log.ts';
@@ -28,7 +28,7 @@ export interface LoggerOptions {
 
 export function createLogger(options: LoggerOptions): Logger {
   const destination = options.destination ?? standardError();
-  return pino(
+  const root = pino(
     {
       level: options.level,
       base: null,
@@ -37,7 +37,6 @@ export function createLogger(options: LoggerOptions): Logger {
       mixin: () => ({ ...workContext() }),
       formatters: {
         level: (label) => ({ level: label }),
-        bindings: (bindings) => redact(bindings) as Record<string, unknown>,
         log: (fields) => redact(fields) as Record<string, unknown>,
       },
       hooks: {
@@ -50,6 +49,19 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     destination,
   );
+  return face(root);
+}
+
+/** pino runs no formatter over the fields of a child: they are redacted before it sees them. */
+function face(logger: PinoLogger): Logger {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    fatal: (fields, message) => logger.fatal(fields, message),
+    child: (fields) => face(logger.child(redact(fields) as Record<string, unknown>)),
+  };
 }
 
 function standardError(): Pick<Writable, 'write'> {
