@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type Accounts, composeAccounts, composeSignIn } from '@/lib/composition/accounts.ts';
+import { composeBaseStore } from '@/lib/composition/base-store.ts';
 import { Closing } from '@/lib/composition/closing.ts';
 import { composeDataPlane, type DataPlane } from '@/lib/composition/data-plane.ts';
+import { composeInstallationDoctor } from '@/lib/composition/doctor.ts';
 import { composeFiles, type Files } from '@/lib/composition/files.ts';
 import { composeSecrets } from '@/lib/composition/secrets.ts';
 import { type Config, configuredBaseUrl, readConfig } from '@/lib/config/config.ts';
@@ -15,8 +17,10 @@ import { Readiness } from '@/lib/http/readiness.ts';
 import type { SignIn } from '@/lib/http/sign-in.ts';
 import { createLogger, type Logger } from '@/lib/observability/logger.ts';
 import { Metrics } from '@/lib/observability/metrics.ts';
+import type { InstallationDoctor } from '@/lib/secrets/doctor/installation-doctor.ts';
 import type { Secrets } from '@/lib/secrets/secrets.ts';
 import { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
+import type { DatasetStorage } from '@/lib/storage/storage-factory.ts';
 
 /** Everything a process of Longshore is made of: built here, handed to routes and commands, closed once. */
 export interface Application extends DataPlane {
@@ -38,6 +42,9 @@ export interface Application extends DataPlane {
   readonly secrets: Secrets;
   /** Objects of the filesystem store, and the URLs under /files that open them. */
   readonly files: Files;
+  /** Supabase Storage when configured, else the filesystem. */
+  readonly baseStore: DatasetStorage;
+  readonly doctor: InstallationDoctor;
   /** Gives everything back, in the reverse order of its making. May be called twice. */
   close(): Promise<void>;
 }
@@ -108,10 +115,16 @@ async function compose(ground: Ground): Promise<Application> {
   closing.add(() => guard.close());
   const secrets = composeSecrets({ ...ground, db: database.db, ...accounts, guard });
   const files = await composeFiles(ground);
+  const operatorGuard = new EndpointGuard({ allowPrivateEndpoints: true });
+  closing.add(() => operatorGuard.close());
+  const baseStore = composeBaseStore(config, files, operatorGuard);
+  const doctor = composeInstallationDoctor({ config, database, secrets, baseStore, operatorGuard });
   const events = new EventHub(randomBytes(6).toString('hex'));
   closing.add(() => events.close());
-  const plane = await composeDataPlane({ ...ground, files, events });
+  const plane = await composeDataPlane({ ...ground, files, events, secrets });
   const signIn = composeSignIn(ground, accounts);
-  const close = () => closing.run();
-  return { ...ground, ...plane, ...signIn, accounts, readiness, guard, secrets, files, events, close };
+  return {
+    ...{ ...ground, ...plane, ...signIn, accounts, readiness, guard, secrets, files, baseStore, doctor, events },
+    close: () => closing.run(),
+  };
 }

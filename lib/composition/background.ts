@@ -12,6 +12,8 @@ import { JobRunner } from '@/lib/jobs/runner.ts';
 import { type Schedule, Schedules } from '@/lib/jobs/schedules.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 import { PLACEMENT_JOBS } from '@/lib/placement/job-types.ts';
+import { enqueueSecretJobs, registerSecretJobs } from '@/lib/secrets/secret-jobs.ts';
+import type { Secrets } from '@/lib/secrets/secrets.ts';
 
 export interface BackgroundGround {
   db: Database;
@@ -19,6 +21,7 @@ export interface BackgroundGround {
   log: Logger;
   placed: PlacementParts;
   datasets: DatasetParts;
+  secrets: Secrets;
 }
 
 const MINUTE_MS = 60_000;
@@ -28,22 +31,26 @@ const SCHEDULES: readonly Schedule[] = [
   { name: DATASET_JOBS.housekeeping, jobType: DATASET_JOBS.housekeeping, everyMs: 30 * MINUTE_MS },
 ];
 
-/** Runs the jobs of placement and datasets in this process. */
+/** Runs the jobs of placement, datasets and secrets in this process. */
 export class Background {
+  readonly #ground: BackgroundGround;
   readonly #runner: JobRunner;
   readonly #schedules: Schedules;
 
   constructor(ground: BackgroundGround) {
     const { db, queue, log } = ground;
+    this.#ground = ground;
     this.#schedules = new Schedules(db, queue);
     const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
     this.#runner = new JobRunner({ queue, claims: new JobClaims(db), schedules: this.#schedules, owner, log });
     registerPlacement(this.#runner, ground);
     registerDatasets(this.#runner, ground);
+    registerSecretJobs(this.#runner, ground.secrets);
   }
 
   async start(): Promise<void> {
     for (const schedule of SCHEDULES) await this.#schedules.ensure(schedule);
+    await enqueueSecretJobs({ queue: this.#ground.queue, schedules: this.#schedules }, this.#ground.secrets);
     this.#runner.start();
   }
 

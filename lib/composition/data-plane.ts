@@ -14,6 +14,7 @@ import { JobQueue } from '@/lib/jobs/queue.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 import { IntegrityKeys } from '@/lib/placement/integrity.ts';
 import { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
+import type { Secrets } from '@/lib/secrets/secrets.ts';
 
 /** Datasets and everything they stand on: placement, jobs. */
 export interface DataPlane {
@@ -30,6 +31,7 @@ export interface DataPlaneGround {
   installationId: string;
   files: Files;
   events: EventHub;
+  secrets: Secrets;
   closing: Closing;
 }
 
@@ -59,7 +61,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   };
   const placement = composePlacement(parts);
   const datasets = await composeDatasets(parts, placement);
-  const background = new Background({ db, queue: jobs, log, placed: placement, datasets });
+  const background = new Background({ db, queue: jobs, log, placed: placement, datasets, secrets: ground.secrets });
   closing.add(() => datasets.caretaker.stop());
   await datasets.caretaker.start();
   closing.add(() => background.stop());

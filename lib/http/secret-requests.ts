@@ -130,3 +130,17 @@ export const overviewView = z.object({
   providers: z.array(providerView),
   aws: policiesView,
 });
+
+export const installationReportView = reportView.extend({
+  platform_bucket: reportView.nullable(),
+  data: z
+    .object({
+      datasets: z.number(),
+      bytes: z.number(),
+      datasets_of_unknown_size: z.number(),
+      users_with_datasets: z.number(),
+      users_with_bucket: z.number(),
+    })
+    .nullable(),
+  phases: z.array(z.object({ phase: z.string(), possible: z.boolean(), reason: z.string() })),
+});

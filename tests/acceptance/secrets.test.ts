@@ -124,6 +124,12 @@ describe('/api/secrets', () => {
     await send('DELETE', '/api/secrets/aws');
   });
 
+  it('examines the installation for admins only', async () => {
+    const report = await (await send('GET', '/api/storage/doctor')).json();
+    expect(report).toMatchObject({ subject: 'installation', status: 'ok', phases: expect.any(Array) });
+    expect((await send('GET', '/api/storage/doctor', undefined, other)).status).toBe(403);
+  });
+
   it('writes no secret anywhere: not to its logs, not to its data directory', async () => {
     await send('PUT', '/api/secrets/aws', keys());
     await send('PUT', '/api/secrets/aws', { ...keys(), api_key: 'AKIAWRONGKEYID000000' });
