@@ -15,16 +15,30 @@ const MAX_DEPTH = 2;
 
 type Unpacker = (source: ByteSource, context: ContainerContext) => AsyncIterable<Uint8Array>;
 
-/** Takes compression off, layer by layer, as long as magic numbers name one. */
+/** Takes compression off, layer by layer, as long as magic numbers name one. Closing the result closes all layers. */
 export async function unpack(source: ByteSource, context: ContainerContext): Promise<ByteSource> {
   const guard = new ExpansionGuard();
   let inner = source;
-  for (let depth = 0; ; depth++) {
-    const unpacker = unpackerFor(await inner.peek(MAGIC_BYTES));
-    if (unpacker === undefined) return inner;
-    if (depth === MAX_DEPTH) throw nestedTooDeep();
-    const packed = depth === 0 ? new ByteSource(guard.packed(inner)) : inner;
-    inner = new ByteSource(guard.unpacked(unpacker(packed, context)));
+  try {
+    for (let depth = 0; ; depth++) {
+      const unpacker = unpackerFor(await inner.peek(MAGIC_BYTES));
+      if (unpacker === undefined) return inner;
+      if (depth === MAX_DEPTH) throw nestedTooDeep();
+      const packed = depth === 0 ? new ByteSource(guard.packed(inner)) : inner;
+      inner = new ByteSource(guard.unpacked(closing(unpacker(packed, context), packed)));
+    }
+  } catch (error) {
+    await inner.close();
+    throw error;
+  }
+}
+
+/** A layer that ends, for whatever reason, ends the one that it reads. */
+async function* closing(stream: AsyncIterable<Uint8Array>, source: ByteSource): AsyncGenerator<Uint8Array> {
+  try {
+    yield* stream;
+  } finally {
+    await source.close();
   }
 }
 

@@ -2,7 +2,8 @@ import { isMessage, isSpace, type Member, membersOf, skipSpace, valueEnd } from 
 
 /** How the JSON of a file is laid out. */
 export type JsonLayout =
-  | { type: 'lines' }
+  /** `single`: one line is the whole file. */
+  | { type: 'lines'; single?: boolean }
   /** Elements of one array; `start` is the position after its bracket. */
   | { type: 'array'; start: number }
   /** Values one after the other, or a single one. */
@@ -88,7 +89,10 @@ function objectLayout(first: FirstValue): JsonLayout | undefined {
   }
   if (first.nothingFollows) {
     if (!complete) return undefined;
-    return wrapperLayout(head, start) ?? (first.onOneLine ? { type: 'lines' } : { type: 'values', several: false });
+    return (
+      wrapperLayout(head, start) ??
+      (first.onOneLine ? { type: 'lines', single: true } : { type: 'values', several: false })
+    );
   }
   if (first.sharesItsLine) {
     const concatenated = first.follower === OPEN_OBJECT || first.follower === OPEN_ARRAY || !first.onOneLine;

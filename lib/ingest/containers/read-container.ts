@@ -1,5 +1,6 @@
 import { unpack } from '@/lib/ingest/compression/unpack.ts';
 import { FatalFinding } from '@/lib/ingest/fatal-finding.ts';
+import { readParquet } from '@/lib/ingest/parquet/read-parquet.ts';
 import type { ByteSource } from '@/lib/streams/byte-source.ts';
 import type { ContainerContext } from './container-context.ts';
 import { expectUtf8, refuseCrOnly } from './encoding.ts';
@@ -36,6 +37,7 @@ async function* readUnpacked(
   head: Uint8Array,
   context: ContainerContext,
 ): AsyncGenerator<FramedBatch> {
+  if (Buffer.from(head.subarray(0, 4)).toString('latin1') === 'PAR1') return yield* readParquet(data, context);
   refuseTraps(head);
   await expectUtf8(data, context.log);
   refuseCrOnly(head);

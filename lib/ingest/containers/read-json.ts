@@ -2,6 +2,7 @@ import { FatalFinding, finding } from '@/lib/ingest/fatal-finding.ts';
 import type { ByteSource } from '@/lib/streams/byte-source.ts';
 import { countLineFeeds } from '@/lib/streams/digest.ts';
 import type { ContainerContext } from './container-context.ts';
+import { contentExtension } from './file-name.ts';
 import type { FramedBatch } from './framed-batch.ts';
 import { type JsonLayout, jsonLayout, jsonLayoutOfLongValue } from './json-layout.ts';
 import { ValueCutter } from './json-values.ts';
@@ -17,7 +18,7 @@ export async function* readJson(source: ByteSource, context: ContainerContext): 
   const layout = await findLayout(source);
   switch (layout.type) {
     case 'lines':
-      context.log.container.push({ type: 'jsonl' });
+      context.log.container.push({ type: layout.single === true && isNamedJson(context) ? 'json_object' : 'jsonl' });
       return yield* readLines(source, context);
     case 'values':
       return yield* readValues(source, context, layout.several);
@@ -29,6 +30,11 @@ export async function* readJson(source: ByteSource, context: ContainerContext): 
     case 'ambiguous':
       throw severalArrays(layout.keys);
   }
+}
+
+/** A single object on one line is as good JSON as JSONL: the name says which was meant. */
+function isNamedJson({ fileName, log }: ContainerContext): boolean {
+  return contentExtension(log.entryName ?? fileName) === 'json';
 }
 
 async function findLayout(source: ByteSource): Promise<JsonLayout> {

@@ -54,6 +54,7 @@ export class RowBatcher {
 
   /** The row is a record. `line` is where it starts; 0 where lines mean nothing. */
   endRow(line: number): void {
+    if (!this.#dropped && this.#rowBytes > this.#options.maxRecordBytes) this.#drop();
     if (this.#dropped) {
       this.#writer.rejectOversized(line === 0 ? undefined : line, this.#options.maxRecordBytes);
       this.#dropped = false;
