@@ -114,7 +114,8 @@ async function explainHead(
   const silent = code === undefined && status >= 300 && status < 500 && status !== 429;
   if (!silent) return s3Error(error, context);
   const reason = await bucketFault(session, signal, context);
-  if (reason !== undefined && !(status === 403 && reason.code === 'forbidden')) return reason;
+  // A bucket that may not be listed is there all the same.
+  if (reason !== undefined && reason.code !== 'forbidden') return reason;
   if (status === 404) return new StorageError('not_found', { ...context, cause: error });
   return s3Error(error, context);
 }

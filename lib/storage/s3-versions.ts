@@ -21,13 +21,24 @@ export async function deleteOne(session: S3Session, key: string, options: Delete
  */
 export async function deleteAllVersions(session: S3Session, key: string, options: DeleteOptions): Promise<void> {
   if (!session.profile.versions) return deleteOne(session, key, options);
+  const removed = new Set<string>();
   for (;;) {
     const versions = await versionsOf(session, key, options.signal);
     if (versions === 'unsupported') return deleteOne(session, key, options);
     if (versions === 'denied') return deleteUnversioned(session, key, options);
     if (versions.length === 0) return;
-    for (const versionId of versions) await deleteOne(session, key, { versionId, signal: options.signal });
+    if (versions.some((versionId) => removed.has(versionId))) throw keptVersion(key);
+    for (const versionId of versions) {
+      await deleteOne(session, key, { versionId, signal: options.signal });
+      removed.add(versionId);
+    }
   }
+}
+
+/** The store acknowledged a removal and lists the version still: held by a lock, or damaged. */
+function keptVersion(key: string): StorageError {
+  const detail = 'a version is still listed after the store said that it was removed';
+  return new StorageError('forbidden', { provider: 's3', operation: 'delete', key, detail });
 }
 
 async function versionsOf(

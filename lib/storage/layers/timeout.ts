@@ -9,7 +9,7 @@ import type {
   StorageService,
   StoredObject,
 } from '@/lib/storage/storage-service.ts';
-import { type LinkedAbort, linkAbort, raceAbort } from '@/lib/streams/abort.ts';
+import { type LinkedAbort, linkAbort } from '@/lib/streams/abort.ts';
 import { countBytes } from '@/lib/streams/count-bytes.ts';
 import { IdleTimeout } from '@/lib/streams/idle-timeout.ts';
 
@@ -109,16 +109,13 @@ class TimeoutLayer extends StorageLayer {
 }
 
 /** Lets an aborted call finish its own clean-up, so that a retry does not run beside it; a deaf one is left behind. */
-async function settleAfterAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const stopped = new AbortController();
-  const giveUp = () => setTimeout(() => stopped.abort(signal.reason), STOP_GRACE_MS).unref();
-  if (signal.aborted) giveUp();
-  signal.addEventListener('abort', giveUp, { once: true });
-  try {
-    return await raceAbort(work, stopped.signal);
-  } finally {
-    signal.removeEventListener('abort', giveUp);
-  }
+function settleAfterAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => setTimeout(() => reject(signal.reason), STOP_GRACE_MS).unref();
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
 }
 
 function watched(body: ReplayableBody, touch: () => void): ReplayableBody {
