@@ -8,6 +8,7 @@ import type { Database, Transaction } from '@/lib/db/database.ts';
 import type { JsonObject } from '@/lib/db/schema.ts';
 import type { JobSink } from '@/lib/placement/job-types.ts';
 import { lockPlaced } from '@/lib/placement/placed-dataset.ts';
+import { fencedError } from '@/lib/placement/replica.ts';
 import type { ReplicaCleaner } from '@/lib/placement/replica-cleaner.ts';
 import type { ReplicaDeleter } from '@/lib/placement/replica-deleter.ts';
 import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
@@ -64,7 +65,8 @@ export class DatasetRemover {
 
   /**
    * Removes an upload that no store took, so that nothing of it is left when it resolves (or, where a store does not
-   * answer, once it does). Does nothing when the attempt is over.
+   * answer, once it does).
+   * @throws fenced when the attempt is over: somebody else finishes or has removed it
    */
   async discard(id: string, attempt: number, problem: JsonObject): Promise<void> {
     const marked = await this.#db.transaction(async (tx) => {
@@ -73,7 +75,7 @@ export class DatasetRemover {
       await this.#idempotency.releaseUnanswered(tx, id);
       return this.mark(tx, id, problem);
     });
-    if (!marked) return;
+    if (!marked) throw fencedError(`Dataset ${id}`);
     await this.#files.remove(id);
     await this.cleanUp(id).catch((error) => {
       // The job that the mark queued goes on once the store answers.

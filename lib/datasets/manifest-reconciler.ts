@@ -109,7 +109,7 @@ export class ManifestReconciler {
     const { files } = this.#parts;
     const manifest = await files.read(id);
     const outcome = manifest === undefined ? 'known' : await this.reconcile(manifest);
-    if (outcome === 'refuted') await files.remove(id);
+    if (outcome === 'refuted' || outcome === 'deleted') await files.remove(id);
     const redone = (await files.isBuried(id)) && (await this.#deleteAgain(id));
     return redone ? 'deleted' : outcome;
   }

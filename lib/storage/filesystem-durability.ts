@@ -37,6 +37,8 @@ export interface DurableWrite {
 /** Writes a new file and fsyncs it. Whatever fails, an incomplete file is removed again. Returns its size. */
 export async function writeDurably(path: string, source: Readable, options: DurableWrite = {}): Promise<number> {
   let sizeBytes = 0;
+  // A source that fails before the pipeline listens must not end the process: the pipeline tells it.
+  source.on('error', () => undefined);
   try {
     const handle = await (options.openFile ?? open)(path, CREATE_NEW, 0o600);
     try {

@@ -41,6 +41,7 @@ export class DatasetLab {
   readonly parts: DatasetParts;
   readonly #jobs: JobQueue;
   readonly #db: Database;
+  #ended = false;
 
   private constructor(lab: {
     folder: string;
@@ -153,7 +154,28 @@ export class DatasetLab {
     return { base: await keys(this.base), bucket: await keys(this.bucket), spool, manifests };
   }
 
+  /**
+   * The process ends without a word: its lock is free and its leases stand, whatever it was doing goes nowhere. (Work
+   * that the test holds back and lets go later stands for a stalled process that wakes.)
+   */
+  async crash(): Promise<void> {
+    this.#ended = true;
+    await this.directory.abandon();
+  }
+
+  /** What start-up and the sweeps do, until nothing is left to be done. */
+  async recover(): Promise<void> {
+    await this.parts.manifestReconciler.reconcileHost();
+    await this.parts.janitor.sweepFiles();
+    await this.parts.janitor.sweep();
+    await this.parts.janitor.settled();
+    await this.runJobs();
+    await this.parts.janitor.sweepFiles();
+  }
+
   async close(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
     await this.parts.janitor.settled();
     await this.directory.close();
   }

@@ -98,6 +98,11 @@ export class SpoolDirectory {
     if (left.length === 0) await rmdir(this.workFolder);
   }
 
+  /** Lets go of the lock and leaves everything else as it is, as the end of the process would. */
+  async abandon(): Promise<void> {
+    await this.#lock.release();
+  }
+
   async #sweepFolder(process: string, isWanted: (fileName: string) => Promise<boolean>): Promise<number> {
     const folder = join(this.#root, 'work', process);
     const names = (await readdir(folder)).filter((name) => name !== LOCK);
