@@ -10,13 +10,17 @@ const flag = z
   .default('false')
   .transform((text) => text === 'true' || text === '1');
 
+/** Take keys that the body leaves out from the stored secret. */
+const keep_keys = flag;
+
 export const putSecretQuery = z.object({
+  keep_keys,
   /** Keep it although its test fails: marked, and not used before a test passes. */
   store_failing: flag,
   /** Make the bucket when it does not exist. */
   create_bucket: flag,
 });
-export const testSecretQuery = z.object({ create_bucket: flag });
+export const testSecretQuery = z.object({ keep_keys, create_bucket: flag });
 
 /** Bodies are read by the secrets themselves, whose messages never repeat what was sent. */
 export const secretBody = z.unknown();

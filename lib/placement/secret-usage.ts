@@ -1,7 +1,7 @@
 import { and, eq, inArray, isNotNull, isNull, ne, type SQL, sql } from 'drizzle-orm';
 import type { Executor, Transaction } from '@/lib/db/database.ts';
 import { datasetReplicas, tombstones, trainingDatasets } from '@/lib/db/schema.ts';
-import type { BucketAddress, SecretUsage } from '@/lib/secrets/ports.ts';
+import type { ReachableBucket, SecretUsage } from '@/lib/secrets/ports.ts';
 import type { SecretUsageView } from '@/lib/secrets/secrets.types.ts';
 
 const NAMED_AT_MOST = 100;
@@ -37,16 +37,17 @@ export class ReplicaSecretUsage implements SecretUsage {
     };
   }
 
-  async repoint(tx: Transaction, userId: string, secretId: string, bucket: BucketAddress): Promise<number> {
+  async repoint(tx: Transaction, userId: string, to: ReachableBucket): Promise<number> {
+    const { secretId, region } = to;
     const moved = await tx
       .update(datasetReplicas)
-      .set({ secretId })
-      .where(inBucket(datasetReplicas, userId, secretId, bucket))
+      .set({ secretId, region })
+      .where(inBucket(datasetReplicas, userId, to))
       .returning({ id: datasetReplicas.id });
     await tx
       .update(tombstones)
-      .set({ secretId })
-      .where(and(inBucket(tombstones, userId, secretId, bucket), isNull(tombstones.doneAt)));
+      .set({ secretId, region })
+      .where(and(inBucket(tombstones, userId, to), isNull(tombstones.doneAt)));
     return moved.length;
   }
 
@@ -100,8 +101,7 @@ async function soleCopies(executor: Executor, userId: string, secretIds: readonl
 function inBucket(
   table: typeof datasetReplicas | typeof tombstones,
   userId: string,
-  secretId: string,
-  { endpoint, bucket }: BucketAddress,
+  { secretId, endpoint, bucket }: ReachableBucket,
 ): SQL | undefined {
   return and(
     eq(table.userId, userId),

@@ -4,10 +4,12 @@ import type { SecretContents, SecretProvider, SecretUsageView } from '@/lib/secr
 
 /** What secrets ask of the rest of the system. */
 
-/** A bucket, whichever credentials reach it. */
-export interface BucketAddress {
+/** A bucket, and the secret version that reaches it from now on. */
+export interface ReachableBucket {
+  secretId: string;
   endpoint: string | null;
   bucket: string;
+  region: string;
 }
 
 /** Knows which copies are reached by which secret version. Implemented by placement, on its replica rows. */
@@ -16,8 +18,8 @@ export interface SecretUsage {
   hold(tx: Transaction, userId: string, secretIds: readonly string[]): Promise<void>;
   /** What would be lost without these versions. A dataset's copies are sole when no completed copy is reached otherwise. */
   usageOf(executor: Executor, userId: string, secretIds: readonly string[]): Promise<SecretUsageView>;
-  /** Makes what lies in this bucket and was reached by another of the user's versions be reached by `secretId`. */
-  repoint(tx: Transaction, userId: string, secretId: string, bucket: BucketAddress): Promise<number>;
+  /** Makes what lies in this bucket and was reached by another of the user's versions be reached by `to`. */
+  repoint(tx: Transaction, userId: string, to: ReachableBucket): Promise<number>;
   /** Those of the versions that something still refers to: a copy, or an address still to be cleaned up. */
   referenced(executor: Executor, secretIds: readonly string[]): Promise<ReadonlySet<string>>;
 }

@@ -106,12 +106,15 @@ function parsed<T extends z.ZodType>(schema: T, body: unknown): z.output<T> {
     result.error.issues.flatMap((issue) => {
       const path = issue.path.join('.');
       if (issue.code !== 'unrecognized_keys') return [{ path, message: issueMessage(issue) }];
-      return issue.keys.map((key) => ({
-        path: path === '' ? key : `${path}.${key}`,
-        message: 'There is no such field.',
-      }));
+      return issue.keys.map((key) => ({ path: shownPath(path, key), message: 'There is no such field.' }));
     }),
   );
+}
+
+/** A name that does not look like one may be a secret pasted into the wrong place: it is not repeated. */
+function shownPath(path: string, key: string): string {
+  const name = /^[a-z][a-z0-9_]{0,31}$/.test(key) ? key : '(unknown)';
+  return path === '' ? name : `${path}.${name}`;
 }
 
 function issueMessage(issue: z.core.$ZodIssue): string {
@@ -193,3 +196,20 @@ function externalIdProblems(aws: AwsFields, { externalId }: SecretInputContext):
 function problem(path: string, message: string | undefined): FieldProblem[] {
   return message === undefined ? [] : [{ path, message }];
 }
+
+/** The input with the stored keys in the place of those that it leaves out. Anything but an object passes unchanged. */
+export function withKeysOf(stored: SecretContent, body: unknown): unknown {
+  if (!isObject(body) || !isAbsent(body.api_key)) return body;
+  const input = { ...body, api_key: stored.api_key };
+  const { metadata } = body;
+  if (!('aws' in stored.metadata) || !isObject(metadata) || !isObject(metadata.aws)) return input;
+  if (!isAbsent(metadata.aws.secret_access_key)) return body;
+  const { secret_access_key } = stored.metadata.aws ?? {};
+  return { ...input, metadata: { ...metadata, aws: { ...metadata.aws, secret_access_key } } };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+const isAbsent = (value: unknown): boolean => value === undefined || value === null || value === '';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { newId } from '@/lib/db/ids.ts';
 import { auditLog, datasetReplicas, type ReplicaState, secrets as rows, trainingDatasets } from '@/lib/db/schema.ts';
@@ -31,7 +31,11 @@ interface Keys {
 /** New keys of the sandbox, as a person makes them in IAM before a rotation. */
 function newKeys(deny: string[] = []): Keys {
   const accessKeyId = `AKIA${randomBytes(8).toString('hex').toUpperCase()}`;
-  const user = { name: accessKeyId, accessKeyId, secretAccessKey: randomBytes(30).toString('base64') };
+  const user = {
+    name: `user-${accessKeyId.slice(-6).toLowerCase()}`,
+    accessKeyId,
+    secretAccessKey: randomBytes(30).toString('base64'),
+  };
   sandbox.identities.addUser({ ...user, deny });
   return user;
 }
@@ -44,7 +48,9 @@ function body(keys: Keys = sandbox, changes: Record<string, string> = {}) {
 describeDatabase('SecretsManager', (database) => {
   let secrets: Secrets;
   beforeEach(() => {
-    secrets = secretsFor(database.db, guard);
+    const nowhere = 'http://127.0.0.1:9';
+    const providerUrls = { runpod: nowhere, lambda: nowhere, huggingface: nowhere };
+    secrets = secretsFor(database.db, guard, { providerUrls });
   });
   const states = async () =>
     (await database.db.select().from(rows).orderBy(rows.version)).map((row) => `${row.version} ${row.state}`);
@@ -178,6 +184,26 @@ describeDatabase('SecretsManager', (database) => {
     expect(await secrets.manager.retireUnused(0)).toBe(1);
   });
 
+  it('changes the place without asking for the keys again, and never gives the keys of one version to another body', async () => {
+    await sandbox.createBucket('moved', { region: 'eu-west-1' }).catch(() => undefined);
+    await secrets.manager.put(ANN, 'aws', body(), byAnn);
+    const aws = { s3_bucket: 'moved', region: 'eu-west-1', endpoint: sandbox.url };
+    const kept = { ...byAnn, keepKeys: true };
+    expect((await secrets.manager.testInput(ANN, 'aws', { metadata: { aws } }, { keepKeys: true })).status).toBe('ok');
+    await secrets.manager.put(ANN, 'aws', { metadata: { aws } }, kept);
+    const stored = await secrets.manager.getSecret(ANN, 'aws');
+    expect([stored?.version, stored?.api_key, stored?.metadata.aws.s3_bucket]).toEqual([
+      2,
+      sandbox.accessKeyId,
+      'moved',
+    ]);
+    const half = { api_key: 'AKIAOTHER', metadata: { aws } };
+    await expect(secrets.manager.put(ANN, 'aws', half, kept)).rejects.toMatchObject({ code: 'invalid_secret' });
+    await expect(secrets.manager.put(BOB, 'aws', { metadata: { aws } }, kept)).rejects.toMatchObject({
+      code: 'secret_not_found',
+    });
+  });
+
   it('refuses to delete what sole copies need, and says which datasets', async () => {
     const { secret } = await secrets.manager.put(ANN, 'aws', body(), byAnn);
     const secretId = secret.id;
@@ -278,6 +304,25 @@ describeDatabase('SecretsManager', (database) => {
     expect((await here.manager.getSecret(ANN, 'aws'))?.version).toBe(2);
     await here.manager.delete(ANN, 'aws', byAnn);
     expect(await here.manager.getSecret(ANN, 'aws')).toBeUndefined();
+  });
+
+  it('leaves no secret readable in any table', async () => {
+    const keys = newKeys();
+    const token = 'hf_thisIsATokenThatNobodySees';
+    await secrets.manager.put(ANN, 'aws', body(keys), byAnn);
+    await secrets.manager.put(ANN, 'huggingface', { api_key: token }, { ...byAnn, storeFailing: true });
+    const { rows: tables } = await database.db.execute<{ name: string }>(
+      sql`select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('longshore', 'public')`,
+    );
+    const dump = await Promise.all(
+      tables.map(({ name }) => database.db.execute(sql.raw(`select t::text from ${name} t`))),
+    );
+    const text = JSON.stringify(dump.map((result) => result.rows));
+    expect(text).toContain('secret.stored');
+    for (const secret of [keys.accessKeyId, keys.secretAccessKey, token]) {
+      const spellings = [secret, Buffer.from(secret).toString('hex'), Buffer.from(secret).toString('base64')];
+      expect(spellings.filter((spelling) => text.includes(spelling))).toEqual([]);
+    }
   });
 
   it('brings everything under a new master key, also after being stopped in the middle', async () => {

@@ -8,11 +8,10 @@ import type { DoctorReport } from '@/lib/secrets/doctor/report.ts';
 import type { AuditSink, SecretTester, SecretUsage, TestOptions } from '@/lib/secrets/ports.ts';
 import type { SecretBox } from '@/lib/secrets/secret-box.ts';
 import type { SecretCache } from '@/lib/secrets/secret-cache.ts';
-import { parseSecretInput } from '@/lib/secrets/secret-input.ts';
+import { parseSecretInput, withKeysOf } from '@/lib/secrets/secret-input.ts';
 import { type SecretHead, type SecretRow, secretRepository } from '@/lib/secrets/secret-repository.ts';
 import { lastFour, publicMetadata, viewOf } from '@/lib/secrets/secret-views.ts';
 import type {
-  AWSMetadata,
   Secret,
   SecretContent,
   SecretContents,
@@ -41,7 +40,12 @@ export interface ChangeOptions extends TestOptions {
   actor: string;
 }
 
-export interface PutOptions extends ChangeOptions {
+export interface InputOptions extends TestOptions {
+  /** Take keys that the input leaves out from the stored secret, e.g. to change the region only. */
+  keepKeys?: boolean;
+}
+
+export interface PutOptions extends ChangeOptions, InputOptions {
   /** Keep the secret although its test failed. It is marked, and not used before a test passes. */
   storeFailing?: boolean;
 }
@@ -106,7 +110,7 @@ export class SecretsManager {
    * @throws invalid_secret, secret_test_failed (with the report; nothing was stored)
    */
   async put(userId: string, provider: SecretProvider, body: unknown, options: PutOptions): Promise<TestedSecret> {
-    const content = this.parse(userId, provider, body);
+    const content = await this.contentOf(userId, provider, body, options);
     const report = await this.options.tester.test(userId, provider, content, options);
     if (report.status !== 'ok' && options.storeFailing !== true) throw testFailed(report);
     const id = await this.options.db.transaction((tx) =>
@@ -121,14 +125,10 @@ export class SecretsManager {
     userId: string,
     provider: SecretProvider,
     body: unknown,
-    options: TestOptions = {},
+    options: InputOptions = {},
   ): Promise<DoctorReport> {
-    return this.options.tester.test(userId, provider, this.parse(userId, provider, body), options);
-  }
-
-  /** Where an AWS secret that was given points to. Throws `invalid_secret`. */
-  placeOf(userId: string, body: unknown): AWSMetadata {
-    return this.parse(userId, 'aws', body).metadata.aws;
+    const content = await this.contentOf(userId, provider, body, options);
+    return this.options.tester.test(userId, provider, content, options);
   }
 
   /**
@@ -175,8 +175,15 @@ export class SecretsManager {
     });
   }
 
-  private parse<P extends SecretProvider>(userId: string, provider: P, body: unknown): SecretContents[P] {
-    return parseSecretInput(provider, body, { externalId: this.options.externalIdOf(userId) });
+  private async contentOf<P extends SecretProvider>(
+    userId: string,
+    provider: P,
+    body: unknown,
+    { keepKeys = false }: InputOptions,
+  ): Promise<SecretContents[P]> {
+    const kept = keepKeys ? await this.newestSecret(userId, provider) : undefined;
+    const input = kept === undefined ? body : withKeysOf(kept, body);
+    return parseSecretInput(provider, input, { externalId: this.options.externalIdOf(userId) });
   }
 
   private async store(
@@ -247,7 +254,8 @@ export class SecretsManager {
   ): Promise<void> {
     const { aws } = row.publicMetadata;
     if (aws === undefined) return;
-    await this.options.usage.repoint(tx, userId, row.id, { endpoint: aws.endpoint, bucket: aws.s3_bucket });
+    const { endpoint, s3_bucket: bucket, region } = aws;
+    await this.options.usage.repoint(tx, userId, { secretId: row.id, endpoint, bucket, region });
   }
 
   private async eraseUnused(tx: Transaction, userId: string, provider: SecretProvider, actor: string) {

@@ -1,10 +1,11 @@
 import type { AwsSessions } from '@/lib/secrets/aws/aws-sessions.ts';
 import { principalOfArn } from '@/lib/secrets/aws/aws-sessions.ts';
 import type { DoctorReport } from '@/lib/secrets/doctor/report.ts';
+import { cleanPasted } from '@/lib/secrets/field-rules.ts';
 import { leastPrivilegePolicy, type PolicyDocument, partitionOf, trustPolicy } from '@/lib/secrets/policies.ts';
 import { PROVIDERS, type ProviderDescription } from '@/lib/secrets/providers/provider-registry.ts';
 import type { SecretProvider, SecretUsageView, SecretView } from '@/lib/secrets/secrets.types.ts';
-import type { ChangeOptions, SecretsManager } from '@/lib/secrets/secrets-manager.ts';
+import type { ChangeOptions, InputOptions, SecretsManager } from '@/lib/secrets/secrets-manager.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 
 /** IAM documents for one user, ready to paste. */
@@ -82,13 +83,21 @@ export interface TestAnswer {
 export async function testAnswer(
   parts: OverviewParts,
   { userId, provider, body }: { userId: string; provider: SecretProvider; body: unknown },
-  options: ChangeOptions,
+  options: ChangeOptions & InputOptions,
 ): Promise<TestAnswer> {
   const { manager } = parts;
   const tested = body === undefined ? await manager.testStored(userId, provider, options) : undefined;
   const report = tested?.report ?? (await manager.testInput(userId, provider, body, options));
   const secret = tested?.secret ?? null;
   if (provider !== 'aws') return { report, secret, aws: null };
-  const place = secret?.metadata.aws ?? manager.placeOf(userId, body);
-  return { report, secret, aws: await awsPolicies(parts, userId, place) };
+  const aws = await awsPolicies(parts, userId, secret?.metadata.aws ?? placeIn(body));
+  return { report, secret, aws };
+}
+
+/** The bucket and region of an input that was found valid. */
+function placeIn(body: unknown): { s3_bucket: string; region?: string; role_arn?: string } | undefined {
+  const aws = (body as { metadata?: { aws?: Record<string, unknown> } })?.metadata?.aws ?? {};
+  const text = (name: string) => (typeof aws[name] === 'string' ? cleanPasted(aws[name]) : '') || undefined;
+  const s3_bucket = text('s3_bucket');
+  return s3_bucket === undefined ? undefined : { s3_bucket, region: text('region'), role_arn: text('role_arn') };
 }

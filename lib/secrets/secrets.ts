@@ -15,7 +15,7 @@ import type { ProviderBaseUrls } from '@/lib/secrets/providers/token-test.ts';
 import { SecretBox } from '@/lib/secrets/secret-box.ts';
 import { SecretCache } from '@/lib/secrets/secret-cache.ts';
 import type { SecretProvider } from '@/lib/secrets/secrets.types.ts';
-import { type ChangeOptions, SecretsManager } from '@/lib/secrets/secrets-manager.ts';
+import { type ChangeOptions, type InputOptions, SecretsManager } from '@/lib/secrets/secrets-manager.ts';
 import { type SecretsOverview, secretsOverview, type TestAnswer, testAnswer } from '@/lib/secrets/secrets-overview.ts';
 
 export interface SecretsOptions {
@@ -47,7 +47,12 @@ export interface Secrets {
   /** All that a person sees of the own secrets. */
   overview(userId: string): Promise<SecretsOverview>;
   /** Tests what was given, or with `body` undefined what is stored, and shows the IAM documents that belong to it. */
-  test(userId: string, provider: SecretProvider, body: unknown, options: ChangeOptions): Promise<TestAnswer>;
+  test(
+    userId: string,
+    provider: SecretProvider,
+    body: unknown,
+    options: ChangeOptions & InputOptions,
+  ): Promise<TestAnswer>;
 }
 
 /** Everything about secrets, wired. */

@@ -20,12 +20,8 @@ export const PUT = endpoint(
     answer: z.object({ secret: secretView, report: reportView }),
   },
   async ({ app, user, params, query, body, signal }) => {
-    const options = {
-      storeFailing: query.store_failing,
-      createBucket: query.create_bucket,
-      actor: user.userId,
-      signal,
-    };
+    const { store_failing: storeFailing, create_bucket: createBucket, keep_keys: keepKeys } = query;
+    const options = { storeFailing, createBucket, keepKeys, actor: user.userId, signal };
     return json(await app.secrets.manager.put(user.userId, providerOf(params), body, options));
   },
 );

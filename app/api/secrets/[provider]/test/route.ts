@@ -19,7 +19,7 @@ export const POST = endpoint(
     answer: z.object({ report: reportView, secret: secretView.nullable(), aws: policiesView.nullable() }),
   },
   async ({ app, user, params, query, request, signal }) => {
-    const options = { createBucket: query.create_bucket, actor: user.userId, signal };
+    const options = { createBucket: query.create_bucket, keepKeys: query.keep_keys, actor: user.userId, signal };
     const body = await optionalSecretBody(request);
     return json(await app.secrets.test(user.userId, providerOf(params), body, options));
   },
