@@ -122,4 +122,15 @@ describe('the environment', () => {
       'https://data.example/',
     );
   });
+
+  test('keys of AWS are an identity there; keys of another store are none, unless it has an STS', () => {
+    const keys = { AWS_ACCESS_KEY_ID: 'AKIA', AWS_SECRET_ACCESS_KEY: 'secret' };
+    const stsOf = (env: Record<string, string>) => readConfig({ ...keys, ...env }).awsIdentity?.stsEndpoint?.href;
+    expect(readConfig(keys).awsIdentity).toMatchObject({ region: 'us-east-1', stsEndpoint: undefined });
+    expect(readConfig({}).awsIdentity).toBeUndefined();
+    const minio = { AWS_ENDPOINT_URL_S3: 'https://minio.example.org' };
+    expect(readConfig({ ...keys, ...minio }).awsIdentity).toBeUndefined();
+    expect(stsOf({ ...minio, AWS_ENDPOINT_URL_STS: 'https://sts.example.org' })).toBe('https://sts.example.org/');
+    expect(stsOf({ AWS_ENDPOINT_URL: 'https://ceph.example.org' })).toBe('https://ceph.example.org/');
+  });
 });
