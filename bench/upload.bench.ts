@@ -2,14 +2,13 @@
  * Upload to ready over HTTP against `gzip -6` and `pigz -p 2 -6` on the same file in the same run, with the memory of all
  * processes of the server beside it. `--large` adds a 4 GiB upload, which must take no more memory than 256 MiB.
  */
-import { execSync, spawn } from 'node:child_process';
+import { execSync } from 'node:child_process';
 import { createReadStream, statSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { type PrivateServer, startPrivateServer } from '../scripts/private-server.ts';
 import { type SampleKind, sampleFile } from './data.ts';
 import { watchMemory } from './process-memory.ts';
 import { describeMachine, median, printTable, secondsOf } from './table.ts';
@@ -18,41 +17,12 @@ const MIB = 2 ** 20;
 const SIZE_BYTES = 256 * MIB;
 const LARGE_COPIES = 16;
 const ROUNDS = 3;
-const root = fileURLToPath(new URL('..', import.meta.url));
-
-interface Server {
-  pid: number;
-  url: string;
-  key: string;
-  stop(): Promise<void>;
-}
-
-async function startServer(dataDir: string): Promise<{ server: Server; startPeak: number }> {
-  const env = { ...process.env, DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'error', DATABASE_URL: '' };
-  const child = spawn(process.execPath, [join(root, 'dist/cli/main.js'), 'serve'], {
-    env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const pid = child.pid ?? 0;
-  const memory = watchMemory(pid);
-  for await (const line of createInterface({ input: child.stderr })) {
-    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
-    if (url === undefined) continue;
-    const key = (await readFile(join(dataDir, 'admin-key'), 'utf8')).trim();
-    const stop = async () => {
-      child.kill('SIGTERM');
-      await new Promise((done) => child.once('exit', done));
-    };
-    return { server: { pid, url, key, stop }, startPeak: memory.stop() };
-  }
-  throw new Error('the server did not start');
-}
 
 /** Sends the file `copies` times as one body and resolves with the stored size when the dataset is ready. */
-function upload({ url, key }: Server, path: string, copies: number): Promise<number> {
+function upload({ url, adminKey }: PrivateServer, path: string, copies: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const headers = {
-      authorization: `Bearer ${key}`,
+      authorization: `Bearer ${adminKey}`,
       'content-type': 'application/octet-stream',
       'content-length': statSync(path).size * copies,
     };
@@ -92,10 +62,12 @@ interface Measured {
 async function measureUpload(path: string, copies: number): Promise<Measured> {
   const dataDir = await mkdtemp(join(tmpdir(), 'longshore-bench-server-'));
   try {
-    const { server, startPeak } = await startServer(dataDir);
-    const memory = watchMemory(server.pid);
+    let memory: ReturnType<typeof watchMemory> | undefined;
+    const server = await startPrivateServer(dataDir, (pid) => {
+      memory = watchMemory(pid);
+    });
     const { seconds, value } = await timed(() => upload(server, path, copies));
-    const peak = Math.max(startPeak, memory.stop());
+    const peak = memory?.stop() ?? 0;
     await server.stop();
     return { seconds, peakMiB: Math.round(peak / MIB), objectBytes: value };
   } finally {

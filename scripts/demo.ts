@@ -2,16 +2,15 @@
  * The whole path in under a minute, in a temporary folder: a real server process, real uploads, the report, a preview, a
  * signed URL, and a download that is verified byte for byte. Leaves nothing behind.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { openAsBlob } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { ApiClient, ApiError, type DatasetView, type DownloadLocation } from '../cli/api-client.ts';
+import { type PrivateServer, startPrivateServer } from './private-server.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const started = performance.now();
@@ -22,22 +21,6 @@ function say(text: string): void {
 
 function show(text: string): void {
   console.log(text.replace(/^/gm, '        '));
-}
-
-async function startServer(dataDir: string): Promise<{ server: ChildProcess; url: string }> {
-  const env = { ...process.env, DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'error', DATABASE_URL: '' };
-  const server = spawn(process.execPath, [join(root, 'dist/cli/main.js'), 'serve'], {
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const lines = createInterface({ input: server.stderr });
-  const said: string[] = [];
-  for await (const line of lines) {
-    said.push(line);
-    const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
-    if (url !== undefined) return { server, url };
-  }
-  throw new Error(`the server did not start:\n${said.join('\n')}`);
 }
 
 async function upload(client: ApiClient, file: string): Promise<DatasetView> {
@@ -117,20 +100,14 @@ async function tour(client: ApiClient): Promise<void> {
 }
 
 const dataDir = await mkdtemp(join(tmpdir(), 'longshore-demo-'));
-let server: ChildProcess | undefined;
+let server: PrivateServer | undefined;
 try {
   say('Starting Longshore in a temporary folder: no cloud account, nothing configured');
-  const running = await startServer(dataDir);
-  server = running.server;
-  const key = (await readFile(join(dataDir, 'admin-key'), 'utf8')).trim();
-  show(running.url);
-  await tour(new ApiClient(running.url, key));
+  server = await startPrivateServer(dataDir);
+  show(server.url);
+  await tour(new ApiClient(server.url, server.adminKey));
   say('Done. Everything above was real; the folder is removed now.');
 } finally {
-  if (server !== undefined) {
-    const ended = new Promise((resolve) => server?.once('exit', resolve));
-    server.kill('SIGTERM');
-    await ended;
-  }
+  await server?.stop();
   await rm(dataDir, { recursive: true, force: true });
 }
