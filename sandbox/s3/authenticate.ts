@@ -19,7 +19,8 @@ export interface Authentication {
 export interface AuthenticationRules {
   identities: Identities;
   now: () => number;
-  service: 's3' | 'sts';
+  /** Of the credential's scope: s3, sts, sagemaker. */
+  service: string;
 }
 
 const MAX_SKEW_MS = 15 * 60 * 1000;

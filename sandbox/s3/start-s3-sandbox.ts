@@ -2,10 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FaultInjector } from '@/sandbox/faults.ts';
-import { LoopbackServer } from '@/sandbox/loopback-server.ts';
-import { RequestLog } from '@/sandbox/request-log.ts';
-import { Throttle } from '@/sandbox/throttle.ts';
+import { type RunningServer, runServer, type ServerOptions } from '@/sandbox/running-server.ts';
 import { ALL_BLOCKED } from './bucket-handlers.ts';
 import { DEFAULT_ACCOUNT, Identities, type SandboxRole, type SandboxUser } from './identities.ts';
 import { AWS, type S3Quirks, STORES_LIKE, type StoreLike } from './quirks.ts';
@@ -14,10 +11,9 @@ import type { S3Limits } from './s3-call.ts';
 import { S3Objects } from './s3-objects.ts';
 import { S3Store } from './s3-store.ts';
 
-export interface S3SandboxOptions {
+export interface S3SandboxOptions extends ServerOptions {
   /** Kept on close, and found again when opened again. Default: a temporary directory, removed on close. */
   dir?: string;
-  port?: number;
   /** Of the endpoint and of the default bucket. Default us-east-1. */
   region?: string;
   /** Created at start when absent. Default `sandbox-bucket`. */
@@ -33,25 +29,18 @@ export interface S3SandboxOptions {
   quirks?: Partial<S3Quirks>;
   /** Milliseconds since the epoch: shift it to test skew and expiry. */
   now?: () => number;
-  faultSeed?: number;
 }
 
-export interface S3Sandbox {
-  readonly url: string;
+export interface S3Sandbox extends RunningServer {
   readonly region: string;
   readonly bucket: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  readonly faults: FaultInjector;
-  readonly throttle: Throttle;
-  readonly log: RequestLog;
   readonly objects: S3Objects;
   readonly identities: Identities;
   createBucket(name: string, options?: { region?: string; versioning?: boolean; accountId?: string }): Promise<void>;
-  /** Refuses connections until `start`, which listens on the same port again. */
-  stop(): Promise<void>;
-  start(): Promise<void>;
-  close(): Promise<void>;
+  /** Undefined: there is no such bucket. */
+  bucketRegion(name: string): string | undefined;
 }
 
 const DEFAULT_LIMITS: S3Limits = { minPartBytes: 5 * 1024 ** 2, maxPutBytes: 5 * 1024 ** 3 };
@@ -69,32 +58,14 @@ export async function startS3Sandbox(options: S3SandboxOptions = {}): Promise<S3
   const quirks = { ...AWS, ...STORES_LIKE[options.like ?? 'aws'], ...options.quirks };
   const environment = { store, identities, now: options.now ?? Date.now, region, limits, quirks };
   const app = new S3App(environment, (request) => objects.admin(request));
-  const parts = {
-    faults: new FaultInjector({ seed: options.faultSeed }),
-    throttle: new Throttle(),
-    log: new RequestLog(),
-  };
-  const server = new LoopbackServer({ ...parts, app, port: options.port });
   const createBucket = bucketCreator(store, region);
   if (store.get(bucket) === undefined) await createBucket(bucket);
-  await server.start();
-  return {
-    ...parts,
-    url: server.url,
-    region,
-    bucket,
-    accessKeyId: owner.accessKeyId,
-    secretAccessKey: owner.secretAccessKey,
-    objects,
-    identities,
-    createBucket,
-    stop: () => server.stop(),
-    start: () => server.start(),
-    close: async () => {
-      await server.stop();
-      if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
-    },
-  };
+  const server = await runServer(app, options, async () => {
+    if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+  });
+  const { accessKeyId, secretAccessKey } = owner;
+  const bucketRegion = (name: string) => store.get(name)?.settings.region;
+  return { ...server, region, bucket, accessKeyId, secretAccessKey, objects, identities, createBucket, bucketRegion };
 }
 
 function ownerOf(options: S3SandboxOptions): SandboxUser {

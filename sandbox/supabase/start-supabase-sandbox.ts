@@ -2,10 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FaultInjector } from '@/sandbox/faults.ts';
-import { LoopbackServer } from '@/sandbox/loopback-server.ts';
-import { RequestLog } from '@/sandbox/request-log.ts';
-import { Throttle } from '@/sandbox/throttle.ts';
+import { type RunningServer, runServer, type ServerOptions } from '@/sandbox/running-server.ts';
 import { signJwt } from './jwt.ts';
 import type { BucketRow } from './object-rows.ts';
 import { SupabaseApp } from './supabase-app.ts';
@@ -15,10 +12,9 @@ import { SupabaseStore } from './supabase-store.ts';
 import { TusEndpoint } from './tus-endpoint.ts';
 import { TusStore } from './tus-store.ts';
 
-export interface SupabaseSandboxOptions {
+export interface SupabaseSandboxOptions extends ServerOptions {
   /** Kept on close, and found again when opened again. Default: a temporary directory, removed on close. */
   dir?: string;
-  port?: number;
   /** Created at start when absent, private. Default `training-datasets`. */
   bucket?: string;
   bucketSettings?: Partial<Pick<BucketRow, 'public' | 'file_size_limit' | 'allowed_mime_types'>>;
@@ -31,25 +27,16 @@ export interface SupabaseSandboxOptions {
   backend?: SupabaseEnvironment['backend'];
   /** Milliseconds since the epoch: for signed URLs and tokens. The age of uploads goes by the real clock. */
   now?: () => number;
-  faultSeed?: number;
 }
 
-export interface SupabaseSandbox {
-  /** What SUPABASE_URL would be. */
-  readonly url: string;
+/** Its `url` is what SUPABASE_URL would be. */
+export interface SupabaseSandbox extends RunningServer {
   readonly bucket: string;
   readonly serviceRoleKey: string;
   readonly anonKey: string;
   readonly jwtSecret: string;
-  readonly faults: FaultInjector;
-  readonly throttle: Throttle;
-  readonly log: RequestLog;
   readonly objects: SupabaseObjects;
   createBucket(id: string, settings?: SupabaseSandboxOptions['bucketSettings']): void;
-  /** Refuses connections until `start`, which listens on the same port again. */
-  stop(): Promise<void>;
-  start(): Promise<void>;
-  close(): Promise<void>;
 }
 
 const TEN_YEARS_SECONDS = 10 * 365 * 86_400;
@@ -70,29 +57,12 @@ export async function startSupabaseSandbox(options: SupabaseSandboxOptions = {})
     tus: new TusEndpoint(environment, uploads),
     admin: (request) => objects.admin(request),
   });
-  const parts = {
-    faults: new FaultInjector({ seed: options.faultSeed }),
-    throttle: new Throttle(),
-    log: new RequestLog(),
-  };
-  const server = new LoopbackServer({ ...parts, app, port: options.port });
   const createBucket = bucketCreator(store, now);
   if (store.bucket(bucket) === undefined) createBucket(bucket, options.bucketSettings);
-  await server.start();
-  return {
-    ...parts,
-    url: server.url,
-    bucket,
-    ...keysFor(jwtSecret, now()),
-    objects,
-    createBucket,
-    stop: () => server.stop(),
-    start: () => server.start(),
-    close: async () => {
-      await server.stop();
-      if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
-    },
-  };
+  const server = await runServer(app, options, async () => {
+    if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
+  });
+  return { ...server, bucket, ...keysFor(jwtSecret, now()), objects, createBucket };
 }
 
 function environmentOf(
