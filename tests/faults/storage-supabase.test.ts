@@ -150,12 +150,14 @@ describe('Supabase Storage under faults', () => {
     it.each([
       ['cut', { kind: 'reset', when: 'response', afterBytes: 50_000 }],
       ['ended early', { kind: 'truncate', side: 'response', afterBytes: 50_000 }],
-    ] as const)('that are %s fail and never look complete', async (_name, action) => {
+    ] as const)('that are %s never look complete, and are gone on with', async (_name, action) => {
       const key = newKey();
-      await layered.put(key, bufferBody(randomBytes(500_000)));
-      store.sandbox.faults.add({ operation: 'object.get', action });
-      const { body } = await layered.get(key);
+      const bytes = randomBytes(500_000);
+      await layered.put(key, bufferBody(bytes));
+      store.sandbox.faults.add({ operation: 'object.get', times: 4, action });
+      const { body } = await store.service.get(key);
       expect((await expectCode(buffer(body), 'any')).retry).toBe('safe');
+      expect((await buffer((await layered.get(key)).body)).equals(bytes)).toBe(true);
     });
   });
 

@@ -82,6 +82,63 @@ describe('layers', () => {
       await expectCode(service.stat('a/b', { signal: abort.signal }), 'aborted');
     });
 
+    describe('of bodies that break off', () => {
+      const bytes = randomBytes(1_000_000);
+      const cut = (afterBytes: number): Fault => ({ kind: 'cut_body', afterBytes });
+      beforeEach(() => base.put('a/long', bufferBody(bytes)).then());
+
+      it('goes on where it stopped, and every byte comes once', async () => {
+        const asked: unknown[] = [];
+        const watch: FaultPlan = (call) => void (call.operation === 'get' && asked.push(call.key));
+        const plan = faultSequence('get', cut(300_001), cut(0), cut(1), cut(400_000));
+        const service = retry(faults(faults(base, watch), plan), instant);
+        const { body } = await service.get('a/long', { range: { start: 1000, end: 900_000 } });
+        expect((await buffer(body)).equals(bytes.subarray(1000, 900_000))).toBe(true);
+        expect(asked).toHaveLength(5);
+      });
+
+      it('gives up when nothing more comes', async () => {
+        const service = retry(
+          faults(base, () => cut(0)),
+          { ...instant, maxAttempts: 3 },
+        );
+        const { body } = await service.get('a/long');
+        expect((await expectCode(buffer(body), 'unavailable')).retry).toBe('exhausted');
+      });
+
+      it('never mixes two objects', async () => {
+        const plan = faultSequence('get', cut(300_000));
+        const sleep = async () => void (await base.put('a/long', bufferBody(randomBytes(1_000_000))));
+        const { body } = await retry(faults(base, plan), { sleep }).get('a/long');
+        expect((await expectCode(buffer(body), 'unavailable')).detail).toContain('replaced');
+      });
+
+      it('lets go while it waits', async () => {
+        const plan = faultSequence('get', cut(0));
+        let waiting: () => void = () => undefined;
+        const slept = new Promise<void>((resolve) => {
+          waiting = resolve;
+        });
+        const sleep = (_ms: number, signal?: AbortSignal) =>
+          new Promise<void>((_resolve, reject) => {
+            signal?.addEventListener('abort', () => reject(signal.reason));
+            waiting();
+          });
+        const { body } = await limit(retry(faults(base, plan), { sleep }), { maxGets: 1 }).get('a/long');
+        body.resume();
+        await slept;
+        body.destroy();
+        await new Promise((resolve) => body.once('close', resolve));
+      });
+
+      it('keeps the slot of one reader only', async () => {
+        const plan = faultSequence('get', cut(10), cut(10), cut(10));
+        const service = retry(limit(faults(base, plan), { maxGets: 1 }), instant);
+        expect((await buffer((await service.get('a/long')).body)).equals(bytes)).toBe(true);
+        expect(await readText(service, 'a/b')).toBe('content');
+      });
+    });
+
     it('opens a fresh reader for each attempt of a put', async () => {
       let opened = 0;
       const body = bufferBody('fresh');

@@ -1,6 +1,9 @@
+import { ResumingBody } from '@/lib/storage/layers/resuming-body.ts';
 import { type RunCall, type StorageCall, StorageLayer } from '@/lib/storage/layers/storage-layer.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type {
+  GetOptions,
+  ObjectReader,
   PutOptions,
   ReplayableBody,
   StorageService,
@@ -25,7 +28,7 @@ export interface RetryOptions {
 
 /**
  * Repeats calls whose error says that repeating is safe, after a pause of full jitter. A put opens fresh readers each
- * time; with a journal it goes on where it was. A body that was handed out is never fetched again behind the reader's back.
+ * time; with a journal it goes on where it was. A body that breaks off is gone on with at the byte where it stopped.
  */
 export function retry(inner: StorageService, options: RetryOptions = {}): StorageService {
   return new RetryLayer(inner, options);
@@ -62,6 +65,27 @@ class RetryLayer extends StorageLayer {
     }
   }
 
+  override async get(key: string, options: GetOptions = {}): Promise<ObjectReader> {
+    const first = await super.get(key, options);
+    const { start, end } = options.range ?? { start: 0 };
+    const sizeBytes = Math.min(end ?? first.stat.sizeBytes, first.stat.sizeBytes) - start;
+    const call = { operation: 'get', key, signal: options.signal } as const;
+    const versionId = options.versionId ?? first.stat.versionId;
+    let attempt = 1;
+    const body = new ResumingBody({
+      first,
+      sizeBytes,
+      context: this.contextOf(call),
+      reopen: (offset, signal) => super.get(key, { range: { start: start + offset, end }, versionId, signal }),
+      beforeReopen: async (error, advanced, signal) => {
+        if (options.signal?.aborted) throw error;
+        attempt = advanced ? 2 : attempt + 1;
+        await this.readyForNext(attempt - 1, error, { ...call, signal });
+      },
+    });
+    return { stat: first.stat, body };
+  }
+
   protected around<T>(call: StorageCall, run: RunCall<T>): Promise<T> {
     return this.repeat(call, run, () => false);
   }
@@ -95,12 +119,17 @@ class RetryLayer extends StorageLayer {
       try {
         return await run(call.signal);
       } catch (error) {
-        if (!(error instanceof StorageError) || error.retry !== 'safe') throw error;
         if (advanced()) attempt = 1;
-        if (attempt >= this.options.maxAttempts || this.mustNotWait(error)) throw exhausted(error, attempt);
-        await this.pause(attempt, error, call);
+        await this.readyForNext(attempt, error, call);
       }
     }
+  }
+
+  /** Waits until the attempt after number `attempt` may begin, or throws the error that ends it all. */
+  private async readyForNext(attempt: number, error: unknown, call: StorageCall): Promise<void> {
+    if (!(error instanceof StorageError) || error.retry !== 'safe') throw error;
+    if (attempt >= this.options.maxAttempts || this.mustNotWait(error)) throw exhausted(error, attempt);
+    await this.pause(attempt, error, call);
   }
 
   private async giveUp(journal: UploadJournal, error: unknown): Promise<unknown> {
