@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** A run of bytes in one file; objects are lists of these, so that completing an upload copies nothing. */
@@ -106,12 +106,15 @@ export class DataFiles {
     throw new RangeError(`no byte ${atByte} in this object`);
   }
 
-  /** Rewrites the file, because a hard-linked copy of the object must keep its bytes. */
+  /** Replaces the file, because a hard-linked copy of the object must keep its bytes. */
   async #flipBitOf(file: string, position: number): Promise<void> {
-    const bytes = await readFile(this.path(file));
-    bytes[position] = (bytes[position] ?? 0) ^ 1;
-    await rm(this.path(file));
-    await writeFile(this.path(file), bytes);
+    const [copy, byte] = [`${this.path(file)}.damaged`, Buffer.alloc(1)];
+    await copyFile(this.path(file), copy);
+    const handle = await open(copy, 'r+');
+    await handle.read(byte, 0, 1, position);
+    await handle.write(Buffer.from([byte.readUInt8() ^ 1]), 0, 1, position);
+    await handle.close();
+    await rename(copy, this.path(file));
   }
 
   path(file: string): string {

@@ -4,4 +4,15 @@ export function compareKeys(a: string, b: string): number {
   return HIGH.test(a) || HIGH.test(b) ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : a < b ? -1 : 1;
 }
 
+/** Index of the first key at or after `key` in a sorted array. */
+export function lowerBound(keys: readonly string[], key: string): number {
+  let [low, high] = [0, keys.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compareKeys(keys[middle] ?? '', key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 const HIGH = /[\ud800-\uffff]/;

@@ -1,6 +1,6 @@
 /** ListObjects, ListObjectsV2 and ListObjectVersions. */
 import type { Reply } from '@/sandbox/exchange.ts';
-import { compareKeys } from '@/sandbox/key-order.ts';
+import { compareKeys, lowerBound } from '@/sandbox/key-order.ts';
 import { S3_NAMESPACE } from './object-handlers.ts';
 import type { ObjectVersion } from './object-model.ts';
 import type { S3Call } from './s3-call.ts';
@@ -50,13 +50,16 @@ interface ListedPage<T> {
   last: string;
 }
 
-/** Walks sorted keys once; keys that share a prefix up to the delimiter become one entry. */
-function listPage<T>(keys: Iterable<string>, items: (key: string) => T[], request: ListRequest): ListedPage<T> {
+/** Walks the sorted keys of the prefix once; keys that share a prefix up to the delimiter become one entry. */
+function listPage<T>(keys: readonly string[], items: (key: string) => T[], request: ListRequest): ListedPage<T> {
   const entries: Entry<T>[] = [];
   let last = '';
   let rolledUp: string | undefined;
-  for (const key of keys) {
-    if (!key.startsWith(request.prefix) || compareKeys(key, request.after) <= 0) continue;
+  const start = lowerBound(keys, compareKeys(request.prefix, request.after) < 0 ? request.after : request.prefix);
+  for (let i = start; i < keys.length; i += 1) {
+    const key = keys[i] ?? '';
+    if (!key.startsWith(request.prefix)) break;
+    if (key === request.after) continue;
     const prefix = commonPrefix(key, request);
     if (prefix !== undefined && (prefix === rolledUp || request.after.startsWith(prefix))) continue;
     const found = items(key);

@@ -21,7 +21,7 @@ export async function listObjects(call: SupabaseCall): Promise<Reply> {
 
 function visibleRows(call: SupabaseCall, prefix: string): ObjectRow[] {
   if (!call.caller.bypassesPolicies) return [];
-  return call.store.objects(call.bucketId).filter((row) => row.name.startsWith(prefix));
+  return call.store.objects(call.bucketId, prefix);
 }
 
 function oneLevel(rows: ObjectRow[], folder: string): ListedEntry[] {

@@ -4,7 +4,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataFiles, type Segment } from '@/sandbox/data-files.ts';
 import { readJson, writeJson } from '@/sandbox/json-file.ts';
-import { compareKeys } from '@/sandbox/key-order.ts';
+import { compareKeys, lowerBound } from '@/sandbox/key-order.ts';
 import type { BucketRow, ObjectRow } from './object-rows.ts';
 
 export type RowDraft = Omit<ObjectRow, 'id' | 'createdAt'>;
@@ -12,6 +12,8 @@ export type RowDraft = Omit<ObjectRow, 'id' | 'createdAt'>;
 interface StoredBucket {
   row: BucketRow;
   objects: Map<string, ObjectRow>;
+  /** In byte order; undefined when it must be made again. */
+  sortedNames: string[] | undefined;
 }
 
 /** Bucket and object rows in memory and as one small JSON file each; data in immutable files beside them. */
@@ -36,7 +38,7 @@ export class SupabaseStore {
     const names = (await readdir(join(dir, 'objects'))).filter((name) => name.endsWith('.json'));
     const rows = names.map((name) => readJson<ObjectRow>(join(dir, 'objects', name)));
     const row = readJson<BucketRow>(join(dir, 'bucket.json'));
-    this.#buckets.set(row.id, { row, objects: new Map(rows.map((each) => [each.name, each])) });
+    this.#buckets.set(row.id, { row, objects: new Map(rows.map((each) => [each.name, each])), sortedNames: undefined });
   }
 
   /** Removes data that neither a row nor `others` needs. */
@@ -59,7 +61,7 @@ export class SupabaseStore {
     const existing = this.#buckets.get(row.id);
     if (existing === undefined) mkdirSync(join(this.#bucketDir(row.id), 'objects'), { recursive: true });
     writeJson(join(this.#bucketDir(row.id), 'bucket.json'), row);
-    this.#buckets.set(row.id, { row, objects: existing?.objects ?? new Map() });
+    this.#buckets.set(row.id, { row, objects: existing?.objects ?? new Map(), sortedNames: existing?.sortedNames });
   }
 
   deleteBucket(id: string): void {
@@ -71,17 +73,25 @@ export class SupabaseStore {
     return this.#buckets.get(bucketId)?.objects.get(name);
   }
 
-  /** In byte order of their names; empty for a missing bucket. */
-  objects(bucketId: string): ObjectRow[] {
-    const rows = [...(this.#buckets.get(bucketId)?.objects.values() ?? [])];
-    return rows.sort((a, b) => compareKeys(a.name, b.name));
+  /** Those whose names begin with the prefix, in byte order; none for a missing bucket. */
+  objects(bucketId: string, prefix = ''): ObjectRow[] {
+    const bucket = this.#buckets.get(bucketId);
+    if (bucket === undefined) return [];
+    bucket.sortedNames ??= [...bucket.objects.keys()].sort(compareKeys);
+    const rows: ObjectRow[] = [];
+    for (let i = lowerBound(bucket.sortedNames, prefix); i < bucket.sortedNames.length; i += 1) {
+      const row = bucket.objects.get(bucket.sortedNames[i] ?? '');
+      if (row?.name.startsWith(prefix) !== true) break;
+      rows.push(row);
+    }
+    return rows;
   }
 
   /** Inserts, or replaces what has the same name: its id and date of creation stay. */
   async put(draft: RowDraft): Promise<ObjectRow> {
     const old = this.object(draft.bucketId, draft.name);
     const row = { ...draft, id: old?.id ?? randomUUID(), createdAt: old?.createdAt ?? draft.updatedAt };
-    this.#buckets.get(draft.bucketId)?.objects.set(draft.name, row);
+    this.#change(draft.bucketId, (objects) => objects.set(draft.name, row));
     writeJson(this.#objectPath(row), row);
     if (old !== undefined) await this.files.remove(old.segments);
     return row;
@@ -89,9 +99,17 @@ export class SupabaseStore {
 
   /** `keepData` when the segments live on in another row. */
   async remove(row: ObjectRow, options: { keepData?: boolean } = {}): Promise<void> {
-    this.#buckets.get(row.bucketId)?.objects.delete(row.name);
+    this.#change(row.bucketId, (objects) => objects.delete(row.name));
     rmSync(this.#objectPath(row), { force: true });
     if (options.keepData !== true) await this.files.remove(row.segments);
+  }
+
+  #change(bucketId: string, change: (objects: Map<string, ObjectRow>) => void): void {
+    const bucket = this.#buckets.get(bucketId);
+    if (bucket === undefined) return;
+    const before = bucket.objects.size;
+    change(bucket.objects);
+    if (bucket.objects.size !== before) bucket.sortedNames = undefined;
   }
 
   #bucketDir(id: string): string {
