@@ -8,6 +8,8 @@ import { ApiClient } from './api-client.ts';
 
 export interface Connection {
   client: ApiClient;
+  /** The server ends with this command. */
+  own: boolean;
   close(): Promise<void>;
 }
 
@@ -21,7 +23,7 @@ export async function connect(config: ClientConfig): Promise<Connection> {
   if (typeof own === 'string') return connectTo(own, config);
   const close = () => stopServer(own);
   try {
-    return { client: new ApiClient(own.url, await apiKey(config)), close };
+    return { client: new ApiClient(own.url, await apiKey(config)), own: true, close };
   } catch (error) {
     await close();
     throw error;
@@ -29,7 +31,7 @@ export async function connect(config: ClientConfig): Promise<Connection> {
 }
 
 async function connectTo(url: string, config: ClientConfig): Promise<Connection> {
-  return { client: new ApiClient(url, await apiKey(config)), close: async () => {} };
+  return { client: new ApiClient(url, await apiKey(config)), own: false, close: async () => {} };
 }
 
 /** A server for this command; or, where one runs on the data directory already, its address. */

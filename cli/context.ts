@@ -5,6 +5,8 @@ import type { Terminal } from './output/terminal.ts';
 export interface CliContext {
   terminal: Terminal;
   client(): Promise<ApiClient>;
+  /** True when the server lives only as long as this command. */
+  ownServer(): Promise<boolean>;
   /** Aborts on Ctrl-C. */
   signal: AbortSignal;
 }

@@ -18,13 +18,15 @@ const terminal: Terminal = {
 
 const stopping = new AbortController();
 let connection: Promise<Connection> | undefined;
+const connected = (): Promise<Connection> => {
+  connection ??= connect(config);
+  return connection;
+};
 const context: CliContext = {
   terminal,
   signal: stopping.signal,
-  client: async () => {
-    connection ??= connect(config);
-    return (await connection).client;
-  },
+  client: async () => (await connected()).client,
+  ownServer: async () => (await connected()).own,
 };
 
 /** The server has its own way to stop; every other command aborts what it does, and a second Ctrl-C ends at once. */

@@ -72,7 +72,15 @@ export function addUrl(program: Command, context: CliContext): void {
       const location = await client.json<DownloadLocation>(`/api/training/dataset/${id}/download-url`, {
         query: { expires_in: flags.expires },
       });
+      if (location.token === 'filesystem-signed' && (await context.ownServer())) throw noServer();
       if (context.terminal.json) printJson(context.terminal, location);
       else printLine(context.terminal, location.url);
     });
+}
+
+/** A URL of the local disk is served by Longshore itself: without a server that stays, it would lead nowhere. */
+function noServer(): LongshoreError {
+  return new LongshoreError('server_not_running', 'No server is running, so nothing would answer at such a URL.', {
+    hint: 'Start one with: longshore serve. Or fetch the dataset right now with: longshore get',
+  });
 }
