@@ -20,10 +20,13 @@ export function serveApplication(application: Application, app: Hono): RequestLi
     const work = { requestId: requestIdOf(request) };
     rememberIncoming(request, env.incoming);
     requestLog.watch(env.incoming, env.outgoing, work);
-    if (application.readiness.stopping) env.outgoing.shouldKeepAlive = false;
     const scope = { application, incoming: env.incoming };
     return withWorkContext(work, () =>
-      runInScope(scope, async () => sendNodeBody(application, await app.fetch(request, env), env.outgoing)),
+      runInScope(scope, async () => {
+        const response = await app.fetch(request, env);
+        if (application.readiness.stopping) env.outgoing.shouldKeepAlive = false;
+        return sendNodeBody(application, response, env.outgoing);
+      }),
     );
   };
   const listener = getRequestListener((request, env) => answer(request, env as HttpBindings), {
