@@ -19,11 +19,7 @@ export class BatchWorker {
     const deflated =
       output.type === 'deflate' && content.byteLength > 0 ? deflateBlock(content, output.level) : undefined;
     const kept = output.type === 'none' ? new Uint8Array(0) : intoBuffer(content, batch.bytes.buffer);
-    return {
-      result: { ...result, content: kept, hashes: result.hashes.slice(), recordNumbers: result.recordNumbers?.slice() },
-      deflated,
-      buffer: batch.bytes.buffer,
-    };
+    return { result: { ...ownArrays(result), content: kept }, deflated, buffer: batch.bytes.buffer };
   }
 
   forget(upload: number): void {
@@ -37,6 +33,17 @@ export class BatchWorker {
     this.#processors.set(upload, created);
     return created;
   }
+}
+
+/** The core may keep its arrays; what is sent away must be ours, and no more than what is used. */
+function ownArrays(result: BatchResult): BatchResult {
+  return {
+    ...result,
+    hashes: result.hashes.slice(),
+    recordNumbers: result.recordNumbers?.slice(),
+    questions: result.questions?.slice(),
+    answers: result.answers?.slice(),
+  };
 }
 
 /**

@@ -1,12 +1,14 @@
 import { type FramedBatch, lineOfRecord, type ScanLog } from '@/lib/ingest/containers/framed-batch.ts';
 import type { BatchResult, Decision, IngestCore, PartialStatistics } from '@/lib/ingest/core/contract.ts';
 import { finding } from '@/lib/ingest/fatal-finding.ts';
-import type { Finding, IngestReport, SourceFormat } from '@/lib/ingest/types.ts';
+import type { DatasetStatistics, Finding, IngestReport, SourceFormat } from '@/lib/ingest/types.ts';
 import type { Digest } from '@/lib/streams/digest.ts';
-import { DuplicateSketch } from './duplicate-sketch.ts';
+import { ConflictSketch } from './conflict-sketch.ts';
+import { type Duplicate, DuplicateSketch } from './duplicate-sketch.ts';
 import { FindingCollector } from './finding-collector.ts';
 
-type Statistics = Pick<IngestCore, 'emptyStatistics' | 'mergeStatistics' | 'finishStatistics'>;
+/** What the core says about a dataset as a whole. */
+type WholeJudge = Omit<IngestCore, 'decide' | 'createBatchProcessor'>;
 
 /** A file that is wrong nearly everywhere is not read to its end. */
 const MAX_ERRORS = 10_000;
@@ -22,23 +24,25 @@ export interface ReportFacts {
 
 /** Gathers the results of batches, in source order, into one report, and judges the file by them. */
 export class ReportBuilder {
-  readonly #statistics: Statistics;
+  readonly #core: WholeJudge;
   readonly #options: IngestReport['options'];
   readonly #log: ScanLog;
   readonly #findings = new FindingCollector();
   readonly #duplicates = new DuplicateSketch();
+  readonly #conflicts = new ConflictSketch();
   readonly #formats = new Map<SourceFormat, number>();
   #partial: PartialStatistics;
   #decision: Decision | undefined;
   #records = { source: 0, written: 0, rejected: 0 };
+  #finished: DatasetStatistics | null = null;
   #undecidable = false;
   #stopped = false;
 
-  constructor(log: ScanLog, statistics: Statistics, options: IngestReport['options']) {
+  constructor(log: ScanLog, core: WholeJudge, options: IngestReport['options']) {
     this.#log = log;
-    this.#statistics = statistics;
+    this.#core = core;
     this.#options = options;
-    this.#partial = statistics.emptyStatistics();
+    this.#partial = core.emptyStatistics();
   }
 
   get records(): number {
@@ -95,23 +99,30 @@ export class ReportBuilder {
     for (const [format, records] of Object.entries(result.formats) as [SourceFormat, number][]) {
       this.#formats.set(format, (this.#formats.get(format) ?? 0) + records);
     }
-    this.#partial = this.#statistics.mergeStatistics(this.#partial, result.stats);
-    return this.#findDuplicates(framed, result);
+    this.#partial = this.#core.mergeStatistics(this.#partial, result.stats);
+    return [...this.#findDuplicates(framed, result), ...this.#findConflicts(framed, result)];
   }
 
   #findDuplicates(framed: FramedBatch, { hashes, recordNumbers }: BatchResult): Finding[] {
     const found: Finding[] = [];
     const first = framed.batch?.firstRecord ?? 0;
     for (let i = 0; i < hashes.length; i++) {
-      const record = recordNumbers?.[i] ?? first + i;
-      const duplicate = this.#duplicates.add(hashes[i] ?? 0, record);
+      const duplicate = this.#duplicates.add(hashes[i] ?? 0, recordNumbers?.[i] ?? first + i);
       if (duplicate === undefined || !this.#findings.wants('W_DUPLICATE', 'warning')) continue;
-      const where = {
-        record,
-        line: lineOfRecord(framed, record),
-        hint: 'Remove it unless it is meant to weigh double.',
-      };
-      found.push(finding('W_DUPLICATE', 'warning', `The same as record ${duplicate.firstRecord}.`, where));
+      found.push(repetition(framed, duplicate, DUPLICATE));
+    }
+    return found;
+  }
+
+  #findConflicts(framed: FramedBatch, { questions, answers, recordNumbers }: BatchResult): Finding[] {
+    const found: Finding[] = [];
+    if (questions === undefined || answers === undefined) return found;
+    const first = framed.batch?.firstRecord ?? 0;
+    for (let i = 0; i < questions.length; i++) {
+      const conflict = this.#conflicts.add(questions[i] ?? 0, answers[i] ?? 0, recordNumbers?.[i] ?? first + i);
+      if (conflict === undefined) continue;
+      this.#findings.count(CONFLICT.code, { severity: 'warning', count: 1 });
+      if (this.#findings.wants(CONFLICT.code, 'warning')) found.push(repetition(framed, conflict, CONFLICT));
     }
     return found;
   }
@@ -120,9 +131,22 @@ export class ReportBuilder {
   judge(): 'accepted' | 'rejected' {
     for (const found of this.#log.findings) this.#findings.add(found);
     const duplicates = this.#duplicates.result().count;
-    if (duplicates > 0) this.#findings.count('W_DUPLICATE', { severity: 'warning', count: duplicates });
+    if (duplicates > 0) this.#findings.count(DUPLICATE.code, { severity: 'warning', count: duplicates });
+    this.#judgeStatistics();
     if (!this.rejected) this.#judgeWhole();
     return this.rejected ? 'rejected' : 'accepted';
+  }
+
+  #judgeStatistics(): void {
+    if (this.#decision === undefined || this.#records.written === 0) return;
+    const { kind } = this.#decision;
+    this.#finished = this.#core.finishStatistics(this.#partial, {
+      kind,
+      sourceRecords: this.#records.source,
+      written: this.#records.written,
+      duplicates: this.#duplicates.result(),
+    });
+    for (const found of this.#core.datasetFindings(this.#finished, kind)) this.#findings.add(found);
   }
 
   #judgeWhole(): void {
@@ -156,7 +180,8 @@ export class ReportBuilder {
       counts,
       findings_truncated: truncated,
       scan_stopped: this.#stopped,
-      statistics: this.#finishStatistics(),
+      statistics: this.#finished,
+      targets: this.#core.targetVerdicts(counts, this.#finished, this.#decision?.kind ?? null),
       options: this.#options,
     };
   }
@@ -165,21 +190,27 @@ export class ReportBuilder {
     const found = [...this.#formats].map(([format, records]) => ({ format, records }));
     return found.sort((a, b) => b.records - a.records || (a.format < b.format ? -1 : 1));
   }
-
-  #finishStatistics(): IngestReport['statistics'] {
-    if (this.#decision === undefined || this.#records.written === 0) return null;
-    return this.#statistics.finishStatistics(this.#partial, {
-      kind: this.#decision.kind,
-      sourceRecords: this.#records.source,
-      written: this.#records.written,
-      duplicates: this.#duplicates.result(),
-    });
-  }
 }
 
 const NO_RECORDS = finding('E_NO_RECORDS', 'fatal', 'The file holds no records.', {
   hint: 'Check that the right file was chosen and that it was downloaded or exported completely.',
 });
+
+const DUPLICATE = {
+  code: 'W_DUPLICATE',
+  says: 'The same as record',
+  hint: 'Remove it unless it is meant to weigh double.',
+};
+const CONFLICT = {
+  code: 'W_CONFLICT',
+  says: 'Another answer to the same input as in record',
+  hint: 'Decide which answer is right and remove the other.',
+};
+
+function repetition(framed: FramedBatch, { record, firstRecord }: Duplicate, about: typeof DUPLICATE): Finding {
+  const where = { record, line: lineOfRecord(framed, record), hint: about.hint };
+  return finding(about.code, 'warning', `${about.says} ${firstRecord}.`, where);
+}
 
 function otherEncoding(count: number): Finding {
   return finding('E_UTF8', 'fatal', `${count} records hold invalid UTF-8: the file is in another encoding.`, {
