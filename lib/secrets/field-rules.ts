@@ -6,10 +6,22 @@
  */
 export type Rule = (value: string) => string | undefined;
 
-/** What surrounds a pasted value: white space, invisible characters of web pages, one pair of quotes. */
+/** White space, and characters of web pages that nobody sees. */
+const INVISIBLE = /[\s\u200b-\u200d\u2060\ufeff]/;
+
+/** Without what surrounds a pasted value: white space, invisible characters, one pair of quotes. */
 export function cleanPasted(value: string): string {
-  const trimmed = value.replace(/^[\s\u200b-\u200d\u2060\ufeff]+|[\s\u200b-\u200d\u2060\ufeff]+$/g, '');
-  return /^(["']).*\1$/s.test(trimmed) && trimmed.length > 1 ? trimmed.slice(1, -1).trim() : trimmed;
+  const bare = trimInvisible(value);
+  const quoted = bare.length > 1 && (bare[0] === '"' || bare[0] === "'") && bare.at(-1) === bare[0];
+  return quoted ? trimInvisible(bare.slice(1, -1)) : bare;
+}
+
+/** From both ends, in linear time whatever is pasted. */
+function trimInvisible(value: string): string {
+  let [start, end] = [0, value.length];
+  while (start < end && INVISIBLE.test(value.charAt(start))) start += 1;
+  while (end > start && INVISIBLE.test(value.charAt(end - 1))) end -= 1;
+  return value.slice(start, end);
 }
 
 const AWS_ACCESS_KEY_ID = /^(AKIA|ASIA)[A-Z2-7]{16}$/;

@@ -185,6 +185,16 @@ describe('parseSecretInput', () => {
     expect(parseSecretInput('runpod', { api_key: 'rpa_abcdefghijk' }, context).metadata).toEqual({});
   });
 
+  it('answers at once, whatever length is sent', () => {
+    const long = { spaces: `${' '.repeat(60_000)}x${' '.repeat(60_000)}`, dots: `https://${'.s3.'.repeat(15_000)}` };
+    for (const value of Object.values(long)) {
+      expect(problemsOf('aws', awsBody({ s3_bucket: value, endpoint: value }))).toContainEqual({
+        path: 'metadata.aws.s3_bucket',
+        message: 'This is too long.',
+      });
+    }
+  });
+
   it('never crashes and never repeats a secret, whatever is sent', () => {
     const marker = 'Zq9SECRETq9Z';
     const value = fc.oneof(fc.constant(` ${marker} x`), fc.constant({ [marker]: marker }), fc.anything());

@@ -31,7 +31,10 @@ export interface FieldProblem {
   message: string;
 }
 
-const pasted = () => z.string().transform(cleanPasted);
+/** Longer than anything that is right; keeps what is done with a value cheap. */
+const MAX_FIELD_LENGTH = 2048;
+
+const pasted = () => z.string().max(MAX_FIELD_LENGTH, 'This is too long.').transform(cleanPasted);
 
 /** An empty form field means that there is none. */
 const optional = () =>

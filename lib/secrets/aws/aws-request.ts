@@ -110,14 +110,30 @@ const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>',
 
 /** The text of the first element of that name. Enough for the flat answers that are read here. */
 export function xmlText(xml: string, element: string): string | undefined {
-  const found = new RegExp(`<${element}(?:\\s[^>]*)?>([^<]*)</${element}>`).exec(xml)?.[1];
-  return found?.replace(/&(amp|lt|gt|quot|apos);/g, (whole, name: string) => ENTITIES[name] ?? whole);
+  return xmlTexts(xml, element, 1)[0];
 }
 
-/** The texts of all elements of that name, in order. */
-export function xmlTexts(xml: string, element: string): string[] {
-  const blocks = xml.match(new RegExp(`<${element}(?:\\s[^>]*)?>[^<]*</${element}>`, 'g')) ?? [];
-  return blocks.map((block) => xmlText(block, element) ?? '');
+/**
+ * The texts of the first `limit` elements of that name, in order. Linear in the length of what a store sends, which may
+ * be hostile.
+ */
+export function xmlTexts(xml: string, element: string, limit: number): string[] {
+  const found: string[] = [];
+  let at = 0;
+  while (found.length < limit) {
+    const open = xml.indexOf(`<${element}`, at);
+    const start = open < 0 ? -1 : xml.indexOf('>', open);
+    if (start < 0) break;
+    const end = xml.indexOf('<', start);
+    const named = /^[\s>]/.test(xml.charAt(open + element.length + 1));
+    if (named && end >= 0 && xml.startsWith(`</${element}>`, end)) found.push(decoded(xml.slice(start + 1, end)));
+    at = start + 1;
+  }
+  return found;
+}
+
+function decoded(text: string): string {
+  return text.replace(/&(amp|lt|gt|quot|apos);/g, (whole, name: string) => ENTITIES[name] ?? whole);
 }
 
 type HashInput = string | ArrayBuffer | ArrayBufferView;

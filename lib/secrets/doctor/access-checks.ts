@@ -16,6 +16,7 @@ import {
 import { bucketUrl } from '@/lib/secrets/doctor/s3-probe.ts';
 import { userPrefix } from '@/lib/secrets/policies.ts';
 import { regionOf } from '@/lib/secrets/secrets.types.ts';
+import { StorageError } from '@/lib/storage/storage-error.ts';
 
 type AwsCheck = Check<AwsDoctorContext>;
 
@@ -35,10 +36,21 @@ async function checkEndpoint(context: AwsDoctorContext, signal: AbortSignal): Pr
   const url = bucketUrl(context.place);
   refusePlainHttp(url, context);
   const askedMs = context.given.nowMs();
-  const reply = await context.given.requester.sendPlain({ method: 'GET', url, signal });
+  const reply = await context.given.requester.sendPlain({ method: 'GET', url, signal }).catch((error) => {
+    throw StorageError.is(error, 'unavailable') && context.aws.endpoint === undefined ? noSuchRegion(url) : error;
+  });
   readClock(context, reply, (askedMs + context.given.nowMs()) / 2);
   if (isRedirect(reply) && regionInAnswer(reply) === undefined) throw redirected();
   return ok(`${url.host} answers.`);
+}
+
+/** AWS itself is hardly ever down: a region that does not exist has no name. */
+function noSuchRegion(url: URL): CheckFailure {
+  return new CheckFailure({
+    code: 'unavailable',
+    message: `${url.host} cannot be reached.`,
+    remedy: 'Check that the region exists, and that this machine reaches the internet.',
+  });
 }
 
 function refusePlainHttp(url: URL, { given }: AwsDoctorContext): void {

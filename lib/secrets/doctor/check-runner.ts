@@ -41,6 +41,8 @@ export const skipped = (message: string): Outcome => ({ status: 'skipped', messa
 export interface RunOptions {
   /** For each check. */
   timeoutMs: number;
+  /** For all of them. Default 60,000. */
+  totalMs?: number;
   signal?: AbortSignal;
   nowMs: () => number;
 }
@@ -56,14 +58,19 @@ export async function runChecks<C>(
 ): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   const blocking = new Map<string, string>();
+  const endMs = options.nowMs() + (options.totalMs ?? 60_000);
   for (const check of checks) {
     options.signal?.throwIfAborted();
     const blockedBy = check.needs.map((id) => blocking.get(id)).find((title) => title !== undefined);
-    const result = await runCheck(check, context, blockedBy, options);
+    const result = await runCheck(check, context, blockedBy, withinTotal(options, endMs));
     if (result.status === 'failed' || blockedBy !== undefined) blocking.set(check.id, blockedBy ?? check.title);
     results.push(result);
   }
   return results;
+}
+
+function withinTotal(options: RunOptions, endMs: number): RunOptions {
+  return { ...options, timeoutMs: Math.max(0, Math.min(options.timeoutMs, endMs - options.nowMs())) };
 }
 
 async function runCheck<C>(
@@ -88,6 +95,7 @@ async function outcomeOf<C>(
   context: C,
   options: RunOptions,
 ): Promise<Outcome | ({ status: 'failed' } & FailureDetails)> {
+  if (options.timeoutMs === 0) return { status: 'failed', ...outOfTime() };
   const limit = AbortSignal.timeout(options.timeoutMs);
   const signal = options.signal === undefined ? limit : AbortSignal.any([limit, options.signal]);
   try {
@@ -105,10 +113,18 @@ function failureOf(error: unknown, timedOut: boolean, timeoutMs: number): Failur
   throw error;
 }
 
+function outOfTime(): FailureDetails {
+  return {
+    code: 'timeout',
+    message: 'Not tried: the checks before it took all the time there was.',
+    remedy: 'The other side is very slow. Test again later.',
+  };
+}
+
 function timeoutFailure(timeoutMs: number): FailureDetails {
   return {
     code: 'timeout',
-    message: `No answer within ${Math.round(timeoutMs / 1000)} seconds.`,
+    message: `No answer within ${Math.max(1, Math.round(timeoutMs / 1000))} seconds.`,
     remedy: 'Check the address and the network between, then test again.',
   };
 }
@@ -118,15 +134,16 @@ const STORAGE_FAILURES: Partial<Record<StorageError['code'], Omit<FailureDetails
     message: 'The address leads to a private or local network, which Longshore does not connect to.',
     remedy: 'Give a public address. An operator may allow private ones with ALLOW_PRIVATE_ENDPOINTS=true.',
   },
-  unavailable: {
-    message: 'It cannot be reached from here.',
-    remedy: 'Check the address, the network, and whether the other side is up, then test again.',
-  },
   rate_limited: { message: 'The other side asks for fewer requests.', remedy: 'Wait a minute and test again.' },
 };
 
+const REACH = 'Check the address, the network, and whether the other side is up, then test again.';
+
 function storageFailure(error: StorageError): FailureDetails {
   const known = STORAGE_FAILURES[error.code];
+  const cause = /^[A-Z][A-Z0-9_]+$/.test(error.detail ?? '') ? ` (${error.detail})` : '';
+  if (error.code === 'unavailable')
+    return { code: error.code, message: `It cannot be reached${cause}.`, remedy: REACH };
   return { code: error.code, message: `The answer was: ${error.detail ?? error.code}.`, ...known };
 }
 
