@@ -24,7 +24,8 @@ async function remove({ terminal, ...context }: CliContext, references: string[]
     return printJson(terminal, { applied: apply, datasets: datasets.map(({ id, name }) => ({ id, name })) });
   for (const dataset of datasets) {
     const what = `${dataset.name}  ${dataset.id}  ${formatCount(dataset.total_examples ?? 0)} examples, ${formatBytes(dataset.file_size_bytes)}`;
-    printLine(terminal, `${apply ? 'deleted' : 'would delete'}  ${what}, ${dataset.replicas.length} copies`);
+    const copies = dataset.replicas.length === 1 ? '1 copy' : `${dataset.replicas.length} copies`;
+    printLine(terminal, `${apply ? 'deleted' : 'would delete'}  ${what}, ${copies}`);
   }
   if (!apply) printLine(terminal, 'Nothing was deleted. Add --apply to do it; it cannot be undone.');
 }

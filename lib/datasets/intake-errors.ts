@@ -1,5 +1,5 @@
 import { LongshoreError } from '@/lib/errors.ts';
-import type { IngestReport } from '@/lib/ingest/types.ts';
+import type { Finding, IngestReport } from '@/lib/ingest/types.ts';
 
 /** Findings in one answer. The counts are complete. */
 const MAX_ERRORS = 100;
@@ -14,10 +14,8 @@ export function datasetInvalid(report: IngestReport): LongshoreError {
   const total = Object.values(report.counts)
     .filter(({ severity }) => severity === 'fatal' || severity === 'error')
     .reduce((sum, { count }) => sum + count, 0);
-  const where = first?.line == null ? '' : ` on line ${first.line}`;
-  const message = first === undefined ? 'The file holds no dataset.' : `${first.message} (${first.code}${where})`;
-  return new LongshoreError('dataset_invalid', `The file was not accepted: ${message}`, {
-    hint: 'Every fault is listed in `errors`; nothing of the file was kept.',
+  return new LongshoreError('dataset_invalid', `The file was not accepted: ${verdict(first, total)}`, {
+    hint: 'Nothing of it was kept. Mend the places listed and upload it again.',
     details: {
       errors,
       errors_total: total,
@@ -26,6 +24,13 @@ export function datasetInvalid(report: IngestReport): LongshoreError {
       records: report.records,
     },
   });
+}
+
+function verdict(first: Finding | undefined, total: number): string {
+  if (first === undefined) return 'it holds no dataset.';
+  const where = first.line === null ? '' : ` on line ${first.line}`;
+  if (total === 1) return `${first.message} (${first.code}${where})`;
+  return `${total} faults. The first${where}: ${first.message} (${first.code})`;
 }
 
 /** The file is read as it arrives: a format that comes after it comes too late. */

@@ -78,7 +78,7 @@ function DatasetTable({ datasets }: { datasets: Dataset[] }) {
           <tr className="border-b border-line text-left text-xs text-muted">
             <th className="px-4 py-2 font-medium">Name</th>
             <th className="px-3 py-2 font-medium max-sm:hidden">Kind</th>
-            <th className="px-3 py-2 text-right font-medium">Examples</th>
+            <th className="px-3 py-2 text-right font-medium max-sm:hidden">Examples</th>
             <th className="px-3 py-2 text-right font-medium max-sm:hidden">Size</th>
             <th className="px-3 py-2 font-medium">Copies</th>
             <th className="px-4 py-2 text-right font-medium max-md:hidden">Created</th>
@@ -101,6 +101,9 @@ function DatasetRow({ dataset }: { dataset: Dataset }) {
         <Link href={`/datasets/${dataset.id}`} className="block truncate font-medium hover:text-accent">
           {dataset.name}
         </Link>
+        <span className="tabular block truncate text-xs text-muted sm:hidden">
+          {formatCount(dataset.total_examples)} examples, {formatBytes(dataset.file_size_bytes)}
+        </span>
         {dataset.description !== null && (
           <span className="block truncate text-xs text-muted">{dataset.description}</span>
         )}
@@ -112,7 +115,7 @@ function DatasetRow({ dataset }: { dataset: Dataset }) {
           <Badge tone="accent">{dataset.status}</Badge>
         )}
       </td>
-      <td className="tabular px-3 py-2.5 text-right">{formatCount(dataset.total_examples)}</td>
+      <td className="tabular px-3 py-2.5 text-right max-sm:hidden">{formatCount(dataset.total_examples)}</td>
       <td className="tabular px-3 py-2.5 text-right max-sm:hidden">{formatBytes(dataset.file_size_bytes)}</td>
       <td className="px-3 py-2.5">
         <CopyBadges replicas={dataset.replicas} />
