@@ -15,7 +15,7 @@ export type TokenProvider = 'runpod' | 'lambda' | 'huggingface';
 export type ProviderBaseUrls = Readonly<Record<TokenProvider, string>>;
 
 export const DEFAULT_PROVIDER_URLS: ProviderBaseUrls = {
-  runpod: 'https://rest.runpod.io/v1',
+  runpod: 'https://api.runpod.io/v2',
   lambda: 'https://cloud.lambda.ai/api/v1',
   huggingface: 'https://huggingface.co/api',
 };
