@@ -14,8 +14,8 @@ export interface PostgresOptions {
   connectTimeoutMs?: number;
 }
 
-/** The oldest server that is tried: the oldest one that PostgreSQL's makers still mend. */
-export const OLDEST_POSTGRES = 14;
+/** The oldest server that the tests run on. */
+export const OLDEST_POSTGRES = 15;
 
 /** A pool on a PostgreSQL server, proved to work. Throws `database_*` errors that say what is wrong with the address. */
 export async function connectPostgres(options: PostgresOptions): Promise<pg.Pool> {
