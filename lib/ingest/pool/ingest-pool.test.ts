@@ -100,7 +100,9 @@ describe('the pool of threads', () => {
     const runs = Array.from({ length: 6 }, () => run(session, 'slow').catch((error) => error.code));
     session.end();
     expect(await Promise.all(runs)).toContain('ingest_pool_closed');
+    const running = run(pool.open(), 'slow').catch((error) => error.code);
     await pool.close();
+    expect(await running).toBe('ingest_pool_closed');
     await expect(run(pool.open(), 'late')).rejects.toMatchObject({ code: 'ingest_pool_closed' });
   });
 });

@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { entryPoint } from '@/lib/config/entry-points.ts';
-import { LongshoreError } from '@/lib/errors.ts';
 import type { RecordBatch } from '@/lib/ingest/core/contract.ts';
 import type { BatchWork, DecideOutcome, DecideWork, FromWorker, ProcessedBatch, TaskMessage } from './messages.ts';
-import { type Task, WorkerThread } from './worker-thread.ts';
+import { poolClosed, type Task, WorkerThread } from './worker-thread.ts';
 
 export interface IngestPoolOptions {
   /** Default: one a core. */
@@ -168,10 +167,4 @@ export class PoolSession {
 function buffersOf(batch: RecordBatch): ArrayBuffer[] {
   const buffers = [batch.bytes.buffer, batch.lines?.buffer];
   return buffers.filter((buffer) => buffer instanceof ArrayBuffer);
-}
-
-function poolClosed(): LongshoreError {
-  return new LongshoreError('ingest_pool_closed', 'The server is shutting down and stopped reading this file.', {
-    hint: 'Upload it again in a moment.',
-  });
 }

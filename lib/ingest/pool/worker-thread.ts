@@ -52,7 +52,9 @@ export class WorkerThread {
     this.#worker.postMessage({ type: 'forget', upload } satisfies ToWorker);
   }
 
+  /** Ends the thread; what it was doing rejects with `ingest_pool_closed`. */
   async close(): Promise<void> {
+    this.#failTasks(poolClosed());
     await this.#worker.terminate();
   }
 
@@ -65,10 +67,14 @@ export class WorkerThread {
   }
 
   #die(reason: string): void {
+    this.#failTasks(threadDied(reason));
+    this.#onGone(this);
+  }
+
+  #failTasks(error: LongshoreError): void {
     const lost = [...this.#tasks.values()];
     this.#tasks.clear();
-    for (const task of lost) task.reject(threadDied(reason));
-    this.#onGone(this);
+    for (const task of lost) task.reject(error);
   }
 }
 
@@ -81,5 +87,11 @@ function processingFailed(reason: string): LongshoreError {
 function threadDied(reason: string): LongshoreError {
   return new LongshoreError('ingest_worker_died', `The thread that read this file died: ${reason}.`, {
     hint: 'Other uploads go on. If it happens again with this file, look for records of extreme size or nesting.',
+  });
+}
+
+export function poolClosed(): LongshoreError {
+  return new LongshoreError('ingest_pool_closed', 'The server is shutting down and stopped reading this file.', {
+    hint: 'Upload it again in a moment.',
   });
 }
