@@ -82,14 +82,18 @@ export class RequestAuthenticator implements Authenticator {
 
   /** Forgets what was believed, after something was revoked in this process. */
   forget(): void {
-    this.#beliefs.clear();
+    for (const belief of this.#beliefs.values()) belief.until = 0;
   }
 
+  /**
+   * A credential that was good before is looked up again whatever the limit says: somebody else's guesses from the same
+   * address (a proxy, an office) do not lock out those who are signed in.
+   */
   async #believe(token: string, find: () => Promise<Principal>): Promise<Principal> {
     const known = this.#beliefs.get(token);
     if (known !== undefined && known.until > this.#now()) return known.principal;
-    const principal = await this.#limited(find);
     this.#beliefs.delete(token);
+    const principal = await this.#limited(find, { known: known !== undefined });
     const end = principal.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
     this.#beliefs.set(token, { principal, until: Math.min(this.#now() + BELIEF_MS, end) });
     const oldest = this.#beliefs.keys().next().value;
@@ -97,9 +101,9 @@ export class RequestAuthenticator implements Authenticator {
     return principal;
   }
 
-  async #limited<T>(find: () => Promise<T>): Promise<T> {
+  async #limited<T>(find: () => Promise<T>, credential = { known: false }): Promise<T> {
     const address = peerAddress();
-    this.#parts.limit.check(address);
+    if (!credential.known) this.#parts.limit.check(address);
     try {
       return await find();
     } catch (error) {
