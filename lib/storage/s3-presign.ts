@@ -19,9 +19,11 @@ export interface S3PresignerOptions {
 export class S3Presigner {
   private readonly options: S3PresignerOptions;
   private readonly signer: SignatureV4;
+  private readonly base: ObjectBase;
 
   constructor(options: S3PresignerOptions) {
     this.options = options;
+    this.base = objectBase(options);
     this.signer = new SignatureV4({
       service: 's3',
       region: options.config.region ?? DEFAULT_REGION,
@@ -35,19 +37,20 @@ export class S3Presigner {
   async sign(key: string, options: PresignOptions): Promise<SignedUrl> {
     const signingDate = this.options.now();
     const expiresIn = await this.lifetime(key, options.expiresInSeconds, signingDate);
-    const address = this.addressOf(key);
+    const { protocol, hostname, host, prefix } = this.base;
+    const path = `${prefix}/${key.split('/').map(encodeRfc3986).join('/')}`;
     const signed = await this.signer.presign(
       {
         method: 'GET',
-        protocol: address.protocol,
-        hostname: address.hostname,
-        path: address.path,
+        protocol,
+        hostname,
+        path,
         query: queryOf(options),
-        headers: { host: address.host, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' },
+        headers: { host, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' },
       },
       { expiresIn, signingDate },
     );
-    const url = `${address.protocol}//${address.host}${address.path}?${encodeQuery(signed.query ?? {})}`;
+    const url = `${protocol}//${host}${path}?${encodeQuery(signed.query ?? {})}`;
     return { url, expiresAt: new Date((Math.floor(signingDate.getTime() / 1000) + expiresIn) * 1000) };
   }
 
@@ -60,21 +63,27 @@ export class S3Presigner {
     const detail = 'the session of the credentials has ended';
     throw new StorageError('unauthorized', { provider: 's3', operation: 'presign', key, detail });
   }
+}
 
-  private addressOf(key: string): { protocol: string; hostname: string; host: string; path: string } {
-    const { endpoint, pathStyle, config } = this.options;
-    const base = endpoint.pathname.replace(/\/$/, '');
-    const object = key.split('/').map(encodeRfc3986).join('/');
-    // A dot in the bucket's name would break the certificate of a host name made of it.
-    const inPath = pathStyle || (config.bucket.includes('.') && endpoint.protocol === 'https:');
-    const prefix = inPath ? '' : `${config.bucket}.`;
-    return {
-      protocol: endpoint.protocol,
-      hostname: `${prefix}${endpoint.hostname}`,
-      host: `${prefix}${endpoint.host}`,
-      path: inPath ? `${base}/${config.bucket}/${object}` : `${base}/${object}`,
-    };
-  }
+interface ObjectBase {
+  protocol: string;
+  hostname: string;
+  host: string;
+  /** Of the path, before the key. */
+  prefix: string;
+}
+
+/** A dot in the bucket's name would break the certificate of a host name made of it. */
+function objectBase({ endpoint, pathStyle, config }: S3PresignerOptions): ObjectBase {
+  const inPath = pathStyle || (config.bucket.includes('.') && endpoint.protocol === 'https:');
+  const bucketHost = inPath ? '' : `${config.bucket}.`;
+  const path = endpoint.pathname.replace(/\/$/, '');
+  return {
+    protocol: endpoint.protocol,
+    hostname: `${bucketHost}${endpoint.hostname}`,
+    host: `${bucketHost}${endpoint.host}`,
+    prefix: inPath ? `${path}/${config.bucket}` : path,
+  };
 }
 
 function queryOf(options: PresignOptions): Record<string, string> {
@@ -93,8 +102,11 @@ function encodeQuery(query: Record<string, string | string[] | null>): string {
     .join('&');
 }
 
+const UNRESERVED = /^[A-Za-z0-9._~-]*$/;
+
 /** encodeURIComponent leaves `!'()*`, which SigV4 wants encoded. */
 function encodeRfc3986(text: string): string {
+  if (UNRESERVED.test(text)) return text;
   return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
