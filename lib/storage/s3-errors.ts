@@ -1,4 +1,5 @@
 import { networkError } from '@/lib/storage/network-errors.ts';
+import { retryAfterMs } from '@/lib/storage/retry-after.ts';
 import { StorageError, type StorageErrorCode, type StorageErrorContext } from '@/lib/storage/storage-error.ts';
 
 /** Error codes of S3 and of stores that imitate it, by what they mean to us. */
@@ -132,10 +133,4 @@ function isUnreadable({ code, status }: S3Answer): boolean {
 function detailOf({ code, status, region }: S3Answer): string {
   const where = region === undefined ? '' : `, the bucket is in ${region}`;
   return `${code ?? 'no error code'}, status ${status ?? 'unknown'}${where}`;
-}
-
-/** Retry-After in seconds; the date form is not used by stores. */
-export function retryAfterMs(header: string | undefined): number | undefined {
-  const seconds = Number(header ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
 }

@@ -9,8 +9,9 @@ import {
   s3Call,
   signPayloadHash,
 } from '@/lib/storage/s3-session.ts';
+import { isOwnObject, isSameObject } from '@/lib/storage/same-object.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
-import type { ObjectStat, PutOptions, ReplayableBody, StoredObject } from '@/lib/storage/storage-service.ts';
+import type { PutOptions, ReplayableBody, StoredObject } from '@/lib/storage/storage-service.ts';
 import { pieceSha256, sendPiece } from '@/lib/storage/upload-source.ts';
 
 /** Stores a small body with one request. Returns the version that it made, if any. */
@@ -54,31 +55,26 @@ export async function confirmStored(
     if (!StorageError.is(error, 'not_found')) throw error;
     throw new StorageError('corrupt', { ...context, detail: 'the store acknowledged the object but has none' });
   });
-  if (isSame(found, body, options)) return { key, sizeBytes: found.sizeBytes, versionId: versionId ?? found.versionId };
+  if (isSameObject(found, body, options))
+    return { key, sizeBytes: found.sizeBytes, versionId: versionId ?? found.versionId };
   const undo = new DeleteObjectCommand({ Bucket: session.config.bucket, Key: key, VersionId: versionId });
   await s3Call(context, () => session.client.send(undo));
   const detail = `the store has ${found.sizeBytes} bytes of ${body.sizeBytes}, or other metadata`;
   throw new StorageError('corrupt', { ...context, detail });
 }
 
-/** An object that is exactly what a put would have made. Without metadata nothing proves whose it is. */
+/** The object under the key, when it is the very one that this put would have made. */
 export async function findOwnObject(
   session: S3Session,
   key: string,
   body: ReplayableBody,
   options: PutOptions,
 ): Promise<StoredObject | undefined> {
-  if (Object.keys(options.metadata ?? {}).length === 0) return undefined;
   const context = { provider: 's3', operation: 'put', key } as const;
   const found = await headObject(session, key, { signal: options.signal }, context).catch((error) => {
     if (StorageError.is(error, 'not_found')) return undefined;
     throw error;
   });
-  if (found === undefined || !isSame(found, body, options)) return undefined;
+  if (found === undefined || !isOwnObject(found, body, options)) return undefined;
   return { key, sizeBytes: found.sizeBytes, versionId: found.versionId };
-}
-
-function isSame(found: ObjectStat, body: ReplayableBody, options: PutOptions): boolean {
-  const wanted = Object.entries(options.metadata ?? {});
-  return found.sizeBytes === body.sizeBytes && wanted.every(([name, value]) => found.metadata[name] === value);
 }

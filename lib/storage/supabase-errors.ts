@@ -1,5 +1,5 @@
 import type { SmallReply } from '@/lib/storage/http-client.ts';
-import { retryAfterMs } from '@/lib/storage/s3-errors.ts';
+import { retryAfterMs } from '@/lib/storage/retry-after.ts';
 import { StorageError, type StorageErrorCode, type StorageErrorContext } from '@/lib/storage/storage-error.ts';
 
 /** What an answer says about itself. Supabase sends nearly every error as HTTP 400: the body has the truth. */

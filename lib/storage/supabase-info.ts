@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { SmallReply } from '@/lib/storage/http-client.ts';
+import { isOwnObject, isSameObject } from '@/lib/storage/same-object.ts';
 import { StorageError, type StorageErrorContext } from '@/lib/storage/storage-error.ts';
 import type { ObjectStat, PutOptions, ReplayableBody, StoredObject } from '@/lib/storage/storage-service.ts';
 import { objectPath, type SupabaseApi } from '@/lib/storage/supabase-api.ts';
@@ -46,7 +47,7 @@ export async function confirmObject(
 ): Promise<StoredObject> {
   const context = { provider: 'supabase', operation: 'put', key } as const;
   const found = await findObject(api, key, context, options.signal);
-  if (found !== undefined && isSame(found, body, options))
+  if (found !== undefined && isSameObject(found, body, options))
     return { key, sizeBytes: found.sizeBytes, versionId: undefined };
   const detail =
     found === undefined
@@ -55,16 +56,15 @@ export async function confirmObject(
   throw new StorageError('corrupt', { ...context, detail });
 }
 
-/** The object when it is exactly what a put would have made. Without metadata nothing proves whose it is. */
+/** The object under the key, when it is the very one that this put would have made. */
 export async function findOwnObject(
   api: SupabaseApi,
   key: string,
   body: ReplayableBody,
   options: PutOptions,
 ): Promise<StoredObject | undefined> {
-  if (Object.keys(options.metadata ?? {}).length === 0) return undefined;
   const found = await findObject(api, key, { provider: 'supabase', operation: 'put', key }, options.signal);
-  if (found === undefined || !isSame(found, body, options)) return undefined;
+  if (found === undefined || !isOwnObject(found, body, options)) return undefined;
   return { key, sizeBytes: found.sizeBytes, versionId: undefined };
 }
 
@@ -87,9 +87,4 @@ async function findObject(
     if (StorageError.is(error, 'not_found')) return undefined;
     throw error;
   });
-}
-
-function isSame(found: ObjectStat, body: ReplayableBody, options: PutOptions): boolean {
-  const wanted = Object.entries(options.metadata ?? {});
-  return found.sizeBytes === body.sizeBytes && wanted.every(([name, value]) => found.metadata[name] === value);
 }

@@ -1,5 +1,6 @@
 import { ResumingBody } from '@/lib/storage/layers/resuming-body.ts';
 import { type RunCall, type StorageCall, StorageLayer } from '@/lib/storage/layers/storage-layer.ts';
+import { isOwnObject } from '@/lib/storage/same-object.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type {
   GetOptions,
@@ -157,11 +158,8 @@ class RetryLayer extends StorageLayer {
 
   /** Only metadata that names these very bytes proves that the object is ours; without any it stays somebody else's. */
   private async ownObject(key: string, body: ReplayableBody, options: PutOptions): Promise<StoredObject | undefined> {
-    const wanted = Object.entries(options.metadata ?? {});
-    if (wanted.length === 0) return undefined;
     const found = await this.inner.stat(key, { signal: options.signal });
-    const same = wanted.every(([name, value]) => found.metadata[name] === value);
-    if (!same || found.sizeBytes !== body.sizeBytes) return undefined;
+    if (!isOwnObject(found, body, options)) return undefined;
     return { key, sizeBytes: found.sizeBytes, versionId: found.versionId };
   }
 }
