@@ -22,7 +22,7 @@ export interface EngineOptions {
 }
 
 /**
- * Memory: measured with these settings, see docs/adr/0003-embedded-database-in-a-child-process.md.
+ * Memory: measured with these settings, see docs/adr/embedded-database.md.
  * `wal_sync_method`: only fsync reaches our hook, fdatasync is an empty call there.
  */
 const SETTINGS = {
