@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { configuredBaseUrl, readConfig } from './config.ts';
 import { ConfigError } from './config-error.ts';
+import { requireMigrationDatabase } from './migration-database.ts';
 
 function faultsOf(env: Record<string, string>): ConfigError {
   try {
@@ -132,5 +133,13 @@ describe('the environment', () => {
     expect(readConfig({ ...keys, ...minio }).awsIdentity).toBeUndefined();
     expect(stsOf({ ...minio, AWS_ENDPOINT_URL_STS: 'https://sts.example.org' })).toBe('https://sts.example.org/');
     expect(stsOf({ AWS_ENDPOINT_URL: 'https://ceph.example.org' })).toBe('https://ceph.example.org/');
+  });
+
+  test('a migration out of Supabase needs the database whose rows it adopts', () => {
+    const supabase = { SUPABASE_URL: 'https://abc.supabase.co', SUPABASE_SERVICE_ROLE_KEY: 'k'.repeat(40) };
+    const database = { DATABASE_URL: 'postgres://h/d', ENCRYPTION_KEY: 'ab'.repeat(32) };
+    const refused = (env: Record<string, string>) => () => requireMigrationDatabase(readConfig(env));
+    expect(refused(supabase)).toThrow(/rows of its database.*are not known/);
+    for (const env of [{}, { ...supabase, ...database }, database]) expect(refused(env)).not.toThrow();
   });
 });

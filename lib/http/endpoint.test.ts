@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { QueryError } from '@/lib/db/query-error.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import { testApplication } from '@/tests/support/application.ts';
@@ -62,6 +63,17 @@ describe('errors become problems', () => {
     const text = await response.text();
     expect(JSON.parse(text)).toMatchObject({ code: 'storage_rate_limited', provider: 's3' });
     expect(text).not.toContain('10.0.0.8');
+  });
+
+  test.each([
+    ['a deadlock', '40P01', 503],
+    ['a statement that took too long', '57014', 503],
+    ['a wrong statement', '42703', 500],
+  ])('of the database: %s', async (_, sqlState, status) => {
+    const error = new QueryError('select secret_column', sqlState, new Error('secret_value'));
+    const response = await call(throwing(error), { path: '/x' });
+    expect([response.status, /secret/.test(await response.text())]).toEqual([status, false]);
+    expect(response.headers.get('retry-after')).toBe(status === 503 ? '2' : null);
   });
 
   test('a request id that could break a log or a header is replaced', async () => {

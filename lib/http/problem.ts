@@ -1,4 +1,5 @@
 import { ZodError } from 'zod';
+import { QueryError, SQLSTATE } from '@/lib/db/query-error.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import { STATUS_BY_CODE, STATUS_BY_STORAGE_CODE, TITLES } from '@/lib/http/status-codes.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
@@ -33,6 +34,15 @@ const HIDDEN: Verdict = {
   hint: 'Try again. If it stays, look for the request id in the server log.',
   details: {},
   retryAfter: undefined,
+};
+
+const DATABASE_BUSY: Verdict = {
+  status: 503,
+  code: 'database_unavailable',
+  detail: 'The database could not do this at the moment.',
+  hint: 'Try again. If it stays, look at /readyz and the server log.',
+  details: {},
+  retryAfter: 2,
 };
 
 /** True where a person must look at the server's log: the answer hides what happened. */
@@ -77,6 +87,7 @@ function verdictOf(error: unknown): Verdict {
   if (error instanceof LongshoreError) return longshoreVerdict(error);
   if (error instanceof StorageError) return storageVerdict(error);
   if (error instanceof ZodError) return zodVerdict(error);
+  if (error instanceof QueryError && isPassing(error)) return DATABASE_BUSY;
   if (isAbort(error)) return { ...HIDDEN, status: 499, code: 'client_gone', detail: 'The client went away.' };
   return HIDDEN;
 }
@@ -123,6 +134,17 @@ function zodVerdict(error: ZodError): Verdict {
     details: { errors },
     retryAfter: undefined,
   };
+}
+
+/** The statement had to give way to another, or took too long: not the fault of the request. */
+function isPassing({ sqlState }: QueryError): boolean {
+  const passing: readonly string[] = [
+    SQLSTATE.serializationFailure,
+    SQLSTATE.deadlockDetected,
+    SQLSTATE.lockNotAvailable,
+    SQLSTATE.queryCanceled,
+  ];
+  return passing.includes(sqlState);
 }
 
 function isAbort(error: unknown): boolean {

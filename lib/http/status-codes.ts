@@ -46,6 +46,8 @@ export const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   name_taken: 409,
   secret_in_use: 409,
   last_admin: 409,
+  last_good_copy: 409,
+  migration_needs_database: 409,
   dataset_uploading: 409,
   dataset_deleted: 409,
   block_index_needed: 409,
