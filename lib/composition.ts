@@ -6,7 +6,8 @@ import { composeDataPlane, type DataPlane } from '@/lib/composition/data-plane.t
 import { composeInstallationDoctor } from '@/lib/composition/doctor.ts';
 import { composeFiles, type Files } from '@/lib/composition/files.ts';
 import { composeSecrets } from '@/lib/composition/secrets.ts';
-import { type Config, configuredBaseUrl, readConfig } from '@/lib/config/config.ts';
+import { composeStores } from '@/lib/composition/stores.ts';
+import { type Config, configuredBaseUrl, readConfig, silenceSdkNotice } from '@/lib/config/config.ts';
 import { loadMasterKeys, type MasterKeys } from '@/lib/config/master-key.ts';
 import { type DatabaseHandle, openDatabase } from '@/lib/db/database.ts';
 import { newId } from '@/lib/db/ids.ts';
@@ -54,6 +55,7 @@ export interface Application extends DataPlane {
  * @param baseUrl where the server already listens; default: PUBLIC_URL, else HOST and PORT
  */
 export async function composeApplication(config: Config, baseUrl = configuredBaseUrl(config)): Promise<Application> {
+  silenceSdkNotice();
   const closing = new Closing();
   try {
     return await compose(await openGround(config, baseUrl, closing));
@@ -121,7 +123,8 @@ async function compose(ground: Ground): Promise<Application> {
   const doctor = composeInstallationDoctor({ config, database, secrets, baseStore, operatorGuard });
   const events = new EventHub(randomBytes(6).toString('hex'));
   closing.add(() => events.close());
-  const plane = await composeDataPlane({ ...ground, files, events, secrets });
+  const registry = composeStores({ config, files, baseStore, secrets, guard, operatorGuard });
+  const plane = await composeDataPlane({ ...ground, files, events, secrets, registry });
   const signIn = composeSignIn(ground, accounts);
   return {
     ...{ ...ground, ...plane, ...signIn, accounts, readiness, guard, secrets, files, baseStore, doctor, events },

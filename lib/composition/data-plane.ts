@@ -4,7 +4,6 @@ import type { Closing } from '@/lib/composition/closing.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
 import type { Files } from '@/lib/composition/files.ts';
 import { composePlacement, type PlacementParts } from '@/lib/composition/placement.ts';
-import { baseOnly } from '@/lib/composition/stores.ts';
 import type { Config } from '@/lib/config/config.ts';
 import type { MasterKeys } from '@/lib/config/master-key.ts';
 import type { DatabaseHandle } from '@/lib/db/database.ts';
@@ -14,6 +13,7 @@ import { JobQueue } from '@/lib/jobs/queue.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 import { IntegrityKeys } from '@/lib/placement/integrity.ts';
 import { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
+import type { StoreRegistry } from '@/lib/placement/store-registry.ts';
 import type { Secrets } from '@/lib/secrets/secrets.ts';
 
 /** Datasets and everything they stand on: placement, jobs. */
@@ -32,6 +32,7 @@ export interface DataPlaneGround {
   files: Files;
   events: EventHub;
   secrets: Secrets;
+  registry: StoreRegistry;
   closing: Closing;
 }
 
@@ -51,7 +52,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   const jobs = new JobQueue(db);
   const parts = {
     ...{ db, directory, jobs, log, pool, installationId, rules: RULES },
-    registry: baseOnly(files.store),
+    registry: ground.registry,
     keys: integrityKeys(ground.keys),
     longestRequestMs: LONGEST_REQUEST_MS,
     limits: config.limits,

@@ -1,17 +1,36 @@
-import { LongshoreError } from '@/lib/errors.ts';
-import { addressOf, type StoreRegistry, sameStore, storesOfPhase } from '@/lib/placement/store-registry.ts';
-import type { StorageService } from '@/lib/storage/storage-service.ts';
+import type { Files } from '@/lib/composition/files.ts';
+import type { Config, PlatformBucketConfig } from '@/lib/config/config.ts';
+import { InstallationStores } from '@/lib/placement/installation-stores.ts';
+import type { Secrets } from '@/lib/secrets/secrets.ts';
+import { userBucketConfig } from '@/lib/secrets/user-bucket.ts';
+import type { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
+import { createStorageService, type DatasetStorage } from '@/lib/storage/storage-factory.ts';
 
-/** The stores of an installation that has nothing but its base store: every dataset has its one copy there. */
-export function baseOnly(base: StorageService): StoreRegistry {
-  const target = addressOf(base, null);
-  return {
-    wanted: async (_userId, phase) => storesOfPhase(phase, { base: target, bucket: undefined }),
-    resolve: async (address) => {
-      if (sameStore(address, target)) return base;
-      throw new LongshoreError('store_unknown', `The ${address.provider} store ${address.bucket} is not known here.`, {
-        hint: 'Configure it again, or delete the datasets that have copies there.',
-      });
-    },
-  };
+export interface StoresGround {
+  config: Pick<Config, 'platformBucket'>;
+  files: Files;
+  baseStore: DatasetStorage;
+  secrets: Secrets;
+  /** For addresses that users gave. */
+  guard: EndpointGuard;
+  /** For addresses that the operator set, which may be private. */
+  operatorGuard: EndpointGuard;
+}
+
+/** Every store of the installation and of its users, by the address that replica rows record. */
+export function composeStores(ground: StoresGround): InstallationStores {
+  const { config, files, baseStore, secrets, guard, operatorGuard } = ground;
+  return new InstallationStores({
+    base: baseStore,
+    former: [files.store],
+    platform: config.platformBucket === undefined ? undefined : platformStore(config.platformBucket, operatorGuard),
+    secrets: secrets.manager,
+    openBucket: (secret) => createStorageService('s3', userBucketConfig(secret, secrets.sessions), { guard }),
+  });
+}
+
+function platformStore(platform: PlatformBucketConfig, guard: EndpointGuard): DatasetStorage | undefined {
+  const { bucket, region, endpoint, credentials } = platform;
+  if (credentials === undefined) return undefined;
+  return createStorageService('s3', { bucket, region, endpoint: endpoint?.origin, credentials }, { guard });
 }

@@ -247,3 +247,11 @@ function limitsOf(values: Partial<Values>): Limits {
     diskReserveBytes: values.DISK_RESERVE_BYTES ?? 512 * MIB,
   };
 }
+
+/**
+ * The AWS SDK announces at its first use that releases of 2027 will need Node 22. We pin its version and know; people who
+ * read our logs should not have to.
+ */
+export function silenceSdkNotice(env: NodeJS.ProcessEnv = process.env): void {
+  env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+}
