@@ -18,6 +18,8 @@ export interface Problem {
   status: number;
   request_id?: string;
   errors?: FileFinding[];
+  /** Of a credential test that failed. */
+  report?: unknown;
 }
 
 /** A refusal of the server, told to the person as it came. */

@@ -4,9 +4,11 @@ import { Command } from 'commander';
 import { projectRoot } from '@/lib/config/entry-points.ts';
 import { addKeys, addUsers } from './commands/accounts.ts';
 import { addCheck } from './commands/check.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addGet, addUrl } from './commands/get.ts';
 import { addList } from './commands/list.ts';
 import { addRemove } from './commands/remove.ts';
+import { addSecrets } from './commands/secrets.ts';
 import { addServe } from './commands/serve.ts';
 import { addUpload } from './commands/upload.ts';
 import { addVerify } from './commands/verify.ts';
@@ -28,7 +30,19 @@ export function createProgram(context: CliContext): Command {
     .showHelpAfterError('(longshore --help shows how)')
     .exitOverride();
   addServe(program);
-  for (const add of [addUpload, addCheck, addList, addGet, addUrl, addRemove, addVerify, addUsers, addKeys])
+  for (const add of [
+    addUpload,
+    addCheck,
+    addList,
+    addGet,
+    addUrl,
+    addRemove,
+    addVerify,
+    addSecrets,
+    addDoctor,
+    addUsers,
+    addKeys,
+  ])
     add(program, context);
   acceptJsonEverywhere(program);
   return program;
