@@ -10,6 +10,7 @@ import { addList } from './commands/list.ts';
 import { addRemove } from './commands/remove.ts';
 import { addSecrets } from './commands/secrets.ts';
 import { addServe } from './commands/serve.ts';
+import { addSignIn } from './commands/signin.ts';
 import { addUpload } from './commands/upload.ts';
 import { addVerify } from './commands/verify.ts';
 import type { CliContext } from './context.ts';

@@ -36,8 +36,9 @@ async function greeting({ application, url }: RunningServer): Promise<string> {
   const { config, baseUrl, signIn, accounts } = application;
   const lines = [`Longshore is ready: ${config.publicUrl?.href ?? url}`];
   const local = config.auth.mode === 'local' ? await accounts.users.find(LOCAL_USER) : undefined;
-  if (local?.disabledAt === null && process.stdout.isTTY) {
-    lines.push(`  Sign in (once, within an hour): ${new URL(await signIn.linkPath(local.id), baseUrl).href}`);
+  if (local?.disabledAt === null) {
+    const link = process.stdout.isTTY ? new URL(await signIn.linkPath(local.id), baseUrl).href : 'longshore signin';
+    lines.push(`  Sign in (a link that works once, within an hour): ${link}`);
   }
   if ((await accounts.adminKeyFile.read()) !== undefined) {
     lines.push(`  Key for programs: ${join(config.dataDir, ADMIN_KEY_FILE)}`);
