@@ -41,6 +41,7 @@ export function createProgram(context: CliContext): Command {
     addVerify,
     addSecrets,
     addDoctor,
+    addSignIn,
     addUsers,
     addKeys,
   ])
