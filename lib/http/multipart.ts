@@ -81,8 +81,9 @@ class FormReader {
     body: Readable,
     fileName: string | undefined,
   ): IncomingForm {
-    // Where the form breaks off, the file does: it must never look complete.
+    // Where the form breaks off, the file does: it must never look complete. The parser only emits the error on it.
     parser.once('error', (error) => body.destroy(asMalformed(error)));
+    body.on('error', (error) => body.destroy(asMalformed(error)));
     // Whoever stops reading the file has no use for the rest of the form.
     body.once('close', () => body.readableEnded || source.destroy());
     const all = async () => {

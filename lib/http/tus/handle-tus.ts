@@ -31,7 +31,6 @@ export async function handleTus({ request, userId, requestId, uploads }: TusCall
     maxSize: uploads.maxUploadBytes,
     namingFunction: () => newId(),
     allowedOrigins: () => false,
-    disableTerminationForFinishedUploads: true,
     onUploadFinish: async (_request, upload) => {
       await uploads.finish(userId, upload.id);
       return {};
