@@ -6,9 +6,10 @@ import type { BatchResult, CoreOptions, Decision, RecordBatch } from './contract
 import { Draft, ROLE } from './draft.ts';
 import type { Findings } from './findings.ts';
 import type { FormatReader } from './formats/format.ts';
-import { chosenFormat, findReader } from './formats/registry.ts';
+import { FormatFinder } from './formats/format-finder.ts';
 import { hashBytes } from './hash.ts';
 import { hashAnswer, hashQuestion } from './hash-texts.ts';
+import { K } from './keys.ts';
 import { readMedia } from './media-lists.ts';
 import { prepareFields } from './prepare.ts';
 import type { RecordContext } from './record.ts';
@@ -27,7 +28,7 @@ export class BatchProcessor {
   private readonly draft = new Draft();
   private readonly writer: Writer;
   private readonly statistics: StatisticsCollector;
-  private readonly chosen: SourceFormat | undefined;
+  private readonly finder: FormatFinder;
   private formats = new Map<SourceFormat, number>();
   private hashes = new Float64Array(1024);
   private numbers = new Uint32Array(1024);
@@ -43,7 +44,7 @@ export class BatchProcessor {
     this.record = this.reader.record;
     this.writer = new Writer(this.record);
     this.statistics = new StatisticsCollector(this.record);
-    this.chosen = chosenFormat(options.format);
+    this.finder = new FormatFinder(options.format);
     this.comparesAnswers = decision.kind === 'classification' || decision.primaryFormat === 'qa';
   }
 
@@ -93,14 +94,14 @@ export class BatchProcessor {
   /** The reader of a record's format, when it leads to the dataset's kind. */
   private readerFor(): FormatReader | undefined {
     const { record, decision } = this;
-    const reader = findReader(record, this.draft, this.chosen);
+    const reader = this.finder.find(record, this.draft);
     if (reader === undefined) {
       const { keys, hint } = describeKeys(record);
       record.reportWithHint('E_SCHEMA_UNRECOGNISED', record.root, { keys }, hint);
       return undefined;
     }
-    if (this.chosen !== undefined && reader.format !== this.chosen) {
-      record.report('E_FORMAT_MISMATCH', record.root, { chosen: this.chosen, found: reader.format });
+    if (this.finder.chosen !== undefined && reader.format !== this.finder.chosen) {
+      record.report('E_FORMAT_MISMATCH', record.root, { chosen: this.finder.chosen, found: reader.format });
       return undefined;
     }
     const kind = this.kindOf(reader);
@@ -129,7 +130,7 @@ export class BatchProcessor {
     if (side.to > side.from && draft.message(side.to - 1).role === ROLE.assistant) {
       record.report('E_MIXED_KIND', record.root, { found: 'messages', kind: 'prompt_only', line: decision.firstLine });
     }
-    side.key = 'prompt';
+    side.key = K.prompt;
     draft.asIs = false;
   }
 

@@ -1,29 +1,29 @@
 import type { Kind } from '@/lib/ingest/types.ts';
 import type { Draft } from './draft.ts';
 import { becomeConverted } from './formats/sides.ts';
-import { K, KEY_COUNT, type KeyName, keyName } from './keys.ts';
+import { K, KEY_COUNT, type Key, keyName } from './keys.ts';
 import type { RecordContext } from './record.ts';
 import { NODE, TYPE } from './tape.ts';
 
 /** Fields that every kind may have beside its own. */
-const COMMON: readonly KeyName[] = [
+const COMMON: readonly Key[] = [
   ...([
-    'id',
-    'metadata',
-    'tools',
-    'parallel_tool_calls',
-    'images',
-    'videos',
-    'audios',
-    'chat_template_kwargs',
+    K.id,
+    K.metadata,
+    K.tools,
+    K.parallel_tool_calls,
+    K.images,
+    K.videos,
+    K.audios,
+    K.chat_template_kwargs,
   ] as const),
-  ...(['response_format', 'text_pair', 'token_type_ids', 'position_ids'] as const),
+  ...([K.response_format, K.text_pair, K.token_type_ids, K.position_ids] as const),
 ];
 const IS_COMMON = new Uint8Array(KEY_COUNT);
-for (const key of COMMON) IS_COMMON[K[key]] = 1;
+for (const key of COMMON) IS_COMMON[key] = 1;
 
 /** Fields that tell the same story as the ones that were read, so that a trainer would not know which to take. */
-const RIVALS: readonly KeyName[] = ['messages', 'conversations', 'prompt', 'completion', 'text'];
+const RIVALS: readonly Key[] = [K.messages, K.conversations, K.prompt, K.completion, K.text];
 /** Kinds without a rival: their other fields mean something. */
 const WITHOUT_RIVALS: ReadonlySet<Kind> = new Set(['text', 'classification', 'tokenized', 'segments', 'prompt_only']);
 
@@ -36,9 +36,9 @@ export function checkFields(record: RecordContext, draft: Draft, isConversation:
 
 function checkRivals(record: RecordContext, draft: Draft): void {
   for (const key of RIVALS) {
-    if (!record.isGiven(K[key]) || record.isClaimed(K[key])) continue;
-    const kept = draft.sideCount > 0 ? draft.side(0).key : draft.kind;
-    record.report('W_REDUNDANT_FIELD', record.field(K[key]), { field: key, kept });
+    if (!record.isGiven(key) || record.isClaimed(key)) continue;
+    const kept = draft.sideCount > 0 ? keyName(draft.side(0).key) : draft.kind;
+    record.report('W_REDUNDANT_FIELD', record.field(key), { field: keyName(key), kept });
     becomeConverted(draft);
   }
 }

@@ -1,18 +1,32 @@
 import { CONTENT, type Draft, type DraftMessage, ROLE } from './draft.ts';
-import { K, type KeyName } from './keys.ts';
-import { ObjectFields, placesOf } from './object-fields.ts';
+import { K } from './keys.ts';
+import { ObjectFields } from './object-fields.ts';
 import { addResults, holdsResults, readParts } from './parts.ts';
 import type { RecordContext } from './record.ts';
 import { ROLE_ALIAS, ROLE_BITS, ROLE_CALLS, ROLE_TRIMMED, roleMeaning } from './roles.ts';
 import { type Tape, TYPE } from './tape.ts';
 import { addCallsFromText, addFunctionCall, addToolCalls } from './tool-calls.ts';
 
-const MESSAGE_KEYS = [
-  ...(['role', 'content', 'from', 'value', 'text', 'message', 'parts'] as const),
-  ...(['reasoning_content', 'reasoning', 'thinking', 'tool_calls', 'function_call', 'tool_call_id'] as const),
-  ...(['name', 'weight', 'loss', 'train', 'loss_weight'] as const),
-] as const satisfies readonly KeyName[];
-const AT = placesOf(MESSAGE_KEYS);
+const AT = {
+  role: 0,
+  content: 1,
+  from: 2,
+  value: 3,
+  text: 4,
+  message: 5,
+  parts: 6,
+  reasoning_content: 7,
+  reasoning: 8,
+  thinking: 9,
+  tool_calls: 10,
+  function_call: 11,
+  tool_call_id: 12,
+  name: 13,
+  weight: 14,
+  loss: 15,
+  train: 16,
+  loss_weight: 17,
+} as const;
 const PLAIN = (1 << AT.role) | (1 << AT.content);
 const REASONING = [AT.reasoning_content, AT.reasoning, AT.thinking] as const;
 const LOSSES = [AT.loss, AT.train, AT.loss_weight] as const;
@@ -60,7 +74,7 @@ export function endsOpen(record: RecordContext, array: number): boolean {
 /** Reads messages in the dialects that name a role and a content, and appends them to drafts. */
 export class ConversationReader {
   private readonly record: RecordContext;
-  private readonly fields = new ObjectFields(MESSAGE_KEYS);
+  private readonly fields = new ObjectFields(AT);
 
   constructor(record: RecordContext) {
     this.record = record;

@@ -4,7 +4,7 @@ import { isMessages } from './conversation.ts';
 import { Draft } from './draft.ts';
 import { Findings, mergeFindings } from './findings.ts';
 import type { FormatReader } from './formats/format.ts';
-import { chosenFormat, findReader } from './formats/registry.ts';
+import { FormatFinder } from './formats/format-finder.ts';
 import { K } from './keys.ts';
 import { prepareFields } from './prepare.ts';
 import type { RecordContext } from './record.ts';
@@ -37,7 +37,7 @@ export function decide(
 class Sampler {
   private readonly reader: RecordReader;
   private readonly record: RecordContext;
-  private readonly chosen: SourceFormat | undefined;
+  private readonly finder: FormatFinder;
   private readonly draft = new Draft();
   private readonly kinds = new Map<Kind, Tally>();
   private seen = 0;
@@ -46,7 +46,7 @@ class Sampler {
   constructor(options: CoreOptions) {
     this.reader = new RecordReader(options);
     this.record = this.reader.record;
-    this.chosen = chosenFormat(options.format);
+    this.finder = new FormatFinder(options.format);
   }
 
   /** False when enough records have been seen. */
@@ -61,12 +61,12 @@ class Sampler {
   private look(): void {
     const { record } = this;
     prepareFields(record, this.draft);
-    const found = findReader(record, this.draft, this.chosen);
+    const found = this.finder.find(record, this.draft);
     if (found === undefined) {
       const { keys, hint } = describeKeys(record);
       record.reportWithHint('E_SCHEMA_UNRECOGNISED', record.root, { keys }, hint);
-    } else if (this.chosen !== undefined && found.format !== this.chosen) {
-      record.report('E_FORMAT_MISMATCH', record.root, { chosen: this.chosen, found: found.format });
+    } else if (this.finder.chosen !== undefined && found.format !== this.finder.chosen) {
+      record.report('E_FORMAT_MISMATCH', record.root, { chosen: this.finder.chosen, found: found.format });
     } else {
       this.tally(found);
     }

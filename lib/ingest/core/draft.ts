@@ -1,5 +1,5 @@
 import type { Kind } from '@/lib/ingest/types.ts';
-import type { KeyName } from './keys.ts';
+import type { Key } from './keys.ts';
 import { LITERALS } from './literals.ts';
 import type { Tape } from './tape.ts';
 
@@ -99,7 +99,7 @@ export const SERIALISED = -16;
 
 /** One field of the canonical record that holds a text or messages. */
 export class DraftSide {
-  key: KeyName = 'messages';
+  key: Key = 0;
   isText = false;
   /** Range of pieces when it is a text, of messages otherwise. */
   from = 0;
@@ -110,7 +110,7 @@ export class DraftSide {
 
 /** A canonical field that is one source value. */
 export interface DraftValue {
-  key: KeyName;
+  key: Key;
   node: number;
   /** Known key of the source field, or 0. */
   anchor: number;
@@ -119,9 +119,19 @@ export interface DraftValue {
 }
 
 /** Source values that were joined or split: kept under `metadata.<name>` so that nothing is lost. */
-export interface DraftOriginals {
-  name: KeyName;
-  members: readonly { key: KeyName; node: number }[];
+export class DraftOriginals {
+  name: Key = 0;
+  count = 0;
+  readonly keys: Int32Array = new Int32Array(4);
+  readonly nodes: Int32Array = new Int32Array(4);
+
+  /** At most four members. */
+  add(key: Key, node: number): this {
+    this.keys[this.count] = key;
+    this.nodes[this.count] = node;
+    this.count++;
+    return this;
+  }
 }
 
 /**
@@ -138,7 +148,7 @@ export class Draft {
   callCount = 0;
   sideCount = 0;
   readonly values: DraftValue[] = [];
-  readonly originals: DraftOriginals[] = [];
+  originalCount = 0;
   /** The array of tools, or -1; `toolsAnchor` is the known key of the field that it stands in, or 0. */
   toolsNode = -1;
   toolsAnchor = 0;
@@ -153,6 +163,7 @@ export class Draft {
   private readonly calls: DraftCall[] = [];
   private readonly parts: DraftPart[] = [];
   private readonly tools: DraftTool[] = [];
+  private readonly originals: DraftOriginals[] = [];
   private readonly sides: DraftSide[] = [];
 
   clear(): void {
@@ -161,8 +172,8 @@ export class Draft {
     this.messageCount = 0;
     this.callCount = 0;
     this.sideCount = 0;
-    this.values.length = 0;
-    this.originals.length = 0;
+    if (this.values.length > 0) this.values.length = 0;
+    this.originalCount = 0;
     this.toolsNode = -1;
     this.toolsAnchor = 0;
     this.toolsAsIs = true;
@@ -214,6 +225,18 @@ export class Draft {
     part.mediaType = mediaType;
   }
 
+  original(index: number): DraftOriginals {
+    return this.originals[index] as DraftOriginals;
+  }
+
+  /** Begins a group of originals, whose members are then added. */
+  addOriginals(name: Key): DraftOriginals {
+    const group = take(this.originals, this.originalCount++, DraftOriginals);
+    group.name = name;
+    group.count = 0;
+    return group;
+  }
+
   addTool(node: number, body: number, asIs: boolean): void {
     const tool = take(this.tools, this.toolCount++, DraftTool);
     tool.node = node;
@@ -221,7 +244,7 @@ export class Draft {
     tool.asIs = asIs;
   }
 
-  addSide(key: KeyName, anchor: number, isText: boolean, from: number, to: number): DraftSide {
+  addSide(key: Key, anchor: number, isText: boolean, from: number, to: number): DraftSide {
     const side = take(this.sides, this.sideCount++, DraftSide);
     side.key = key;
     side.anchor = anchor;
@@ -232,7 +255,7 @@ export class Draft {
   }
 
   /** Adds a side that is written before those that are there. */
-  addFirstSide(key: KeyName, anchor: number, isText: boolean, from: number, to: number): DraftSide {
+  addFirstSide(key: Key, anchor: number, isText: boolean, from: number, to: number): DraftSide {
     const side = this.addSide(key, anchor, isText, from, to);
     this.sides.splice(this.sideCount - 1, 1);
     this.sides.unshift(side);

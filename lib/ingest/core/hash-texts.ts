@@ -1,5 +1,6 @@
 import type { Draft } from './draft.ts';
 import { hashBytes } from './hash.ts';
+import { K } from './keys.ts';
 import type { RecordContext } from './record.ts';
 
 /** Hash of what a question-answer or classification record asks: all texts but the last message's, or the text and its pair. */
@@ -14,7 +15,7 @@ export function hashAnswer(record: RecordContext, draft: Draft): number {
     const last = draft.message(draft.messageCount - 1);
     return hashPieces(record, draft, last.textFrom, last.textTo);
   }
-  const label = draft.values.find(({ key }) => key === 'label');
+  const label = draft.values.find(({ key }) => key === K.label);
   if (label === undefined) return 0;
   return hashBytes(record.workspace.view, record.tape.tokenStart(label.node), record.tape.tokenEnd(label.node));
 }

@@ -6,72 +6,59 @@ export interface Literal {
   readonly end: number;
 }
 
-const TEXTS = {
-  none: '',
-  newline: '\n',
-  quote: '"',
-  comma: ',',
-  colon: ':',
-  openObject: '{',
-  closeObject: '}',
-  openArray: '[',
-  closeArray: ']',
-  null: 'null',
-  zero: '0',
-  one: '1',
-  true: 'true',
-  false: 'false',
-  escapedNewline: '\\n',
-  blankLine: '\\n\\n',
-  space: ' ',
-  lineSeparator: '\\u2028',
-  paragraphSeparator: '\\u2029',
-  callPrefix: 'call_',
-  roleSystem: '{"role":"system","content":',
-  roleDeveloper: '{"role":"developer","content":',
-  roleUser: '{"role":"user","content":',
-  roleAssistant: '{"role":"assistant","content":',
-  roleTool: '{"role":"tool","content":',
-  reasoning: ',"reasoning_content":',
-  toolCalls: ',"tool_calls":[',
-  callId: '{"id":',
-  callFunction: ',"type":"function","function":{"name":',
-  callArguments: ',"arguments":',
-  closeCall: '}}',
-  toolCallId: ',"tool_call_id":',
-  name: ',"name":',
-  weight: ',"weight":',
-  functionTool: '{"type":"function","function":',
-  emptyObject: '{}',
-  textPart: '{"type":"text","text":',
-  imagePart: '{"type":"image_url","image_url":{"url":',
-  dataUrl: '"data:',
-  base64: ';base64,',
+let pool = '';
+
+function literal(text: string): Literal {
+  pool += text;
+  return { start: pool.length - text.length, end: pool.length };
+}
+
+export const LITERALS = {
+  none: literal(''),
+  newline: literal('\n'),
+  quote: literal('"'),
+  comma: literal(','),
+  colon: literal(':'),
+  openObject: literal('{'),
+  closeObject: literal('}'),
+  openArray: literal('['),
+  closeArray: literal(']'),
+  null: literal('null'),
+  zero: literal('0'),
+  one: literal('1'),
+  true: literal('true'),
+  false: literal('false'),
+  escapedNewline: literal('\\n'),
+  blankLine: literal('\\n\\n'),
+  space: literal(' '),
+  lineSeparator: literal('\\u2028'),
+  paragraphSeparator: literal('\\u2029'),
+  callPrefix: literal('call_'),
+  roleSystem: literal('{"role":"system","content":'),
+  roleDeveloper: literal('{"role":"developer","content":'),
+  roleUser: literal('{"role":"user","content":'),
+  roleAssistant: literal('{"role":"assistant","content":'),
+  roleTool: literal('{"role":"tool","content":'),
+  reasoning: literal(',"reasoning_content":'),
+  toolCalls: literal(',"tool_calls":['),
+  callId: literal('{"id":'),
+  callFunction: literal(',"type":"function","function":{"name":'),
+  callArguments: literal(',"arguments":'),
+  closeCall: literal('}}'),
+  toolCallId: literal(',"tool_call_id":'),
+  name: literal(',"name":'),
+  weight: literal(',"weight":'),
+  functionTool: literal('{"type":"function","function":'),
+  emptyObject: literal('{}'),
+  textPart: literal('{"type":"text","text":'),
+  imagePart: literal('{"type":"image_url","image_url":{"url":'),
+  dataUrl: literal('"data:'),
+  base64: literal(';base64,'),
 } as const;
 
-export type LiteralName = keyof typeof TEXTS;
-
-interface Pool {
-  table: Record<LiteralName, Literal>;
-  keys: Literal[];
-  bytes: Uint8Array;
-}
-
-function layOut(): Pool {
-  const table: Partial<Record<LiteralName, Literal>> = {};
-  let text = '';
-  const add = (value: string): Literal => {
-    text += value;
-    return { start: text.length - value.length, end: text.length };
-  };
-  for (const [name, value] of Object.entries(TEXTS)) table[name as LiteralName] = add(value);
-  const keys = Array.from({ length: KEY_COUNT }, (_, id) => add(`"${keyName(id)}":`));
-  return { table: table as Record<LiteralName, Literal>, keys, bytes: new TextEncoder().encode(text) };
-}
-
-const pool = layOut();
-
-export const LITERALS: Readonly<Record<LiteralName, Literal>> = pool.table;
 /** `"name":` of each known key, by its number. */
-export const KEY_LITERALS: readonly Literal[] = pool.keys;
-export const LITERAL_BYTES: Uint8Array = pool.bytes;
+export const KEY_LITERALS: readonly Literal[] = Array.from({ length: KEY_COUNT }, (_, id) =>
+  literal(`"${keyName(id)}":`),
+);
+
+export const LITERAL_BYTES: Uint8Array = new TextEncoder().encode(pool);

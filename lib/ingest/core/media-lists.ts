@@ -1,26 +1,26 @@
 import { CONTENT, type Draft, type DraftMessage } from './draft.ts';
-import { K, type KeyName } from './keys.ts';
+import { K, type Key, keyName } from './keys.ts';
 import { checkMediaUrl } from './media.ts';
 import type { RecordContext } from './record.ts';
 import { FLAG, TYPE } from './tape.ts';
 
 interface MediaKind {
-  list: KeyName;
-  single: KeyName;
+  list: Key;
+  single: Key;
   token: string;
 }
 
 const MEDIA: readonly MediaKind[] = [
-  { list: 'images', single: 'image', token: '<image>' },
-  { list: 'videos', single: 'video', token: '<video>' },
-  { list: 'audios', single: 'audio', token: '<audio>' },
+  { list: K.images, single: K.image, token: '<image>' },
+  { list: K.videos, single: K.video, token: '<video>' },
+  { list: K.audios, single: K.audio, token: '<audio>' },
 ];
 
 /** Reads `images`, `videos` and `audios`: each item needs its placeholder in the text. */
 export function readMedia(record: RecordContext, draft: Draft): void {
   for (const kind of MEDIA) {
-    if (record.isGiven(K[kind.list])) readList(record, draft, kind, K[kind.list]);
-    else if (record.isText(K[kind.single]) && draft.messageCount > 0) readSingle(record, draft, kind);
+    if (record.isGiven(kind.list)) readList(record, draft, kind, kind.list);
+    else if (record.isText(kind.single) && draft.messageCount > 0) readSingle(record, draft, kind);
   }
 }
 
@@ -47,8 +47,8 @@ function readList(record: RecordContext, draft: Draft, kind: MediaKind, keyId: n
 /** LLaVA's {image: "file.jpg"} beside a text that has the placeholder. Without one the field is not known to be an image. */
 function readSingle(record: RecordContext, draft: Draft, kind: MediaKind): void {
   if (countTokens(record, draft, kind) === 0) return;
-  const node = record.field(K[kind.single]);
-  wrap(record, draft, kind, K[kind.single]);
+  const node = record.field(kind.single);
+  wrap(record, draft, kind, kind.single);
   checkCount(record, draft, kind, node, 1);
 }
 
@@ -61,7 +61,7 @@ function wrap(record: RecordContext, draft: Draft, kind: MediaKind, keyId: numbe
 
 function checkCount(record: RecordContext, draft: Draft, kind: MediaKind, node: number, items: number): void {
   const tokens = countTokens(record, draft, kind);
-  const detail = { tokens, token: kind.token, items, field: kind.list };
+  const detail = { tokens, token: kind.token, items, field: keyName(kind.list) };
   if (tokens === 0) record.report('W_MEDIA_NO_TOKEN', node, detail);
   else if (tokens !== items) record.report('E_MEDIA_COUNT', node, detail);
 }
@@ -86,7 +86,7 @@ function emptyParts(record: RecordContext, message: DraftMessage, kind: MediaKin
   for (let part = tape.first(message.contentNode); part < limit; part = tape.after(part)) {
     if (tape.type(part) !== TYPE.object) continue;
     const type = tape.member(part, K.type);
-    if (type >= 0 && tape.isString(type) && record.text(type) === kind.single) count++;
+    if (type >= 0 && tape.isString(type) && record.text(type) === keyName(kind.single)) count++;
   }
   return count;
 }

@@ -10,40 +10,36 @@ export class ObjectFields {
   private readonly places = new Int8Array(KEY_COUNT).fill(-1);
   private readonly nodes: Int32Array;
 
-  constructor(names: readonly KeyName[]) {
-    names.forEach((name, place) => {
-      this.places[K[name]] = place;
-    });
-    this.nodes = new Int32Array(names.length);
+  /** `places` gives each key its place: 0 upwards without gaps, at most 31 keys. */
+  constructor(places: Readonly<Partial<Record<KeyName, number>>>) {
+    const entries = Object.entries(places) as [KeyName, number][];
+    for (const [name, place] of entries) this.places[K[name]] = place;
+    this.nodes = new Int32Array(entries.length);
   }
 
   read(tape: Tape, object: number): void {
-    this.nodes.fill(-1);
-    this.others = 0;
-    this.mask = 0;
     const limit = tape.limit(object);
+    let mask = 0;
+    let others = 0;
     for (let key = object + NODE; key < limit; key = tape.after(key + NODE)) {
       const place = this.places[tape.keyId(key)] as number;
       if (place >= 0) {
         this.nodes[place] = key + NODE;
-        this.mask |= 1 << place;
+        mask |= 1 << place;
       } else {
-        this.others++;
+        others++;
       }
     }
+    this.mask = mask;
+    this.others = others;
   }
 
   at(place: number): number {
-    return this.nodes[place] as number;
+    return (this.mask & (1 << place)) === 0 ? -1 : (this.nodes[place] as number);
   }
 
   /** Place of a key in the set, or -1. */
   placeOf(keyId: number): number {
     return this.places[keyId] as number;
   }
-}
-
-/** Places of the names in a set, by name. */
-export function placesOf<N extends KeyName>(names: readonly N[]): Readonly<Record<N, number>> {
-  return Object.freeze(Object.fromEntries(names.map((name, place) => [name, place]))) as Record<N, number>;
 }

@@ -1,16 +1,29 @@
 import { CONTENT, type Draft, type DraftMessage, PART, ROLE, ROLE_NAMES } from './draft.ts';
-import { hashRange, K, type KeyName, WordTable } from './keys.ts';
+import { hashRange, K, WordTable } from './keys.ts';
 import { checkInlineImage, checkMediaUrl } from './media.ts';
-import { ObjectFields, placesOf } from './object-fields.ts';
+import { ObjectFields } from './object-fields.ts';
 import type { RecordContext } from './record.ts';
 import { TYPE } from './tape.ts';
 import { addCallsFromText, addPartCall } from './tool-calls.ts';
 
-const PART_KEYS = [
-  ...(['type', 'text', 'value', 'image_url', 'source', 'image', 'thinking', 'reasoningContent', 'thought'] as const),
-  ...(['tool_use', 'toolUse', 'functionCall', 'inlineData', 'fileData', 'refusal', 'url'] as const),
-] as const satisfies readonly KeyName[];
-const AT = placesOf(PART_KEYS);
+const AT = {
+  type: 0,
+  text: 1,
+  value: 2,
+  image_url: 3,
+  source: 4,
+  image: 5,
+  thinking: 6,
+  reasoningContent: 7,
+  thought: 8,
+  tool_use: 9,
+  toolUse: 10,
+  functionCall: 11,
+  inlineData: 12,
+  fileData: 13,
+  refusal: 14,
+  url: 15,
+} as const;
 const TYPE_WORDS = [
   ...([
     'text',
@@ -283,7 +296,7 @@ function firstGiven(fields: ObjectFields, a: number, b: number): number {
 
 /** One set for all part readers of a record. */
 export function newPartFields(): ObjectFields {
-  return new ObjectFields(PART_KEYS);
+  return new ObjectFields(AT);
 }
 
 /** True when a list of parts has tool results in it, as Anthropic, Bedrock and Gemini write them. */

@@ -35,6 +35,7 @@ export class RecordReader {
     this.record.cells = batch.cells === true;
     this.record.inArray = batch.framing === 'elements';
     this.frames = new Frames(this.record, this.findings, batch);
+    this.record.scanner.forgetKeys();
     this.spansLines = batch.framing !== 'lines';
     this.sourceRecords = 0;
     this.rejected = 0;

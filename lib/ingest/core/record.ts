@@ -2,11 +2,12 @@ import { type Code, type Detail, entryOf } from './catalogue.ts';
 import type { CoreOptions } from './contract.ts';
 import { ConversationReader } from './conversation.ts';
 import { excerptOf, type Findings, type Place } from './findings.ts';
-import { KEY_COUNT } from './keys.ts';
+import { KEY_COUNT, type Key, SHAPE_HIGH, SHAPE_LOW } from './keys.ts';
 import type { ObjectFields } from './object-fields.ts';
 import { newPartFields } from './parts.ts';
 import { pathTo } from './path.ts';
 import { Scanner } from './scanner.ts';
+import { createStopFinder } from './simd-stops.ts';
 import { NODE, Tape, TYPE } from './tape.ts';
 import { decodeToScratch, rangeText, SCRATCH_PAD, sameText, textOf } from './text.ts';
 import { Workspace } from './workspace.ts';
@@ -28,7 +29,7 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
  * whole batch processor; nothing in it outlives the record.
  */
 export class RecordContext {
-  readonly workspace: Workspace = new Workspace();
+  readonly workspace: Workspace = new Workspace(createStopFinder());
   readonly tape: Tape = new Tape();
   readonly scanner: Scanner = new Scanner(this.workspace, this.tape);
   readonly options: CoreOptions;
@@ -41,12 +42,17 @@ export class RecordContext {
   root = 0;
   number = 0;
   line = 0;
+  /** Known keys that the record has at its top level. */
+  presentCount = 0;
+  /** Which of the keys that formats are told by are there, one bit each. */
+  shapeLow = 0;
+  shapeHigh = 0;
   /** An error has been reported for the record. */
   rejected = false;
   findings: Findings;
   private readonly fields = new Int32Array(KEY_COUNT).fill(-1);
   private readonly used = new Uint8Array(KEY_COUNT);
-  private readonly filled: number[] = [];
+  private readonly present = new Int32Array(KEY_COUNT);
   /** Values parsed out of strings: their node, and the string's. */
   private readonly nested: { node: number; host: number }[] = [];
 
@@ -61,12 +67,15 @@ export class RecordContext {
     this.number = number;
     this.line = line;
     this.rejected = false;
-    this.nested.length = 0;
-    for (const id of this.filled) {
+    if (this.nested.length > 0) this.nested.length = 0;
+    for (let i = 0; i < this.presentCount; i++) {
+      const id = this.present[i] as number;
       this.fields[id] = -1;
       this.used[id] = 0;
     }
-    this.filled.length = 0;
+    this.presentCount = 0;
+    this.shapeLow = 0;
+    this.shapeHigh = 0;
     if (this.tape.type(root) === TYPE.object) this.index(root);
   }
 
@@ -75,9 +84,7 @@ export class RecordContext {
     const limit = tape.limit(root);
     for (let key = root + NODE; key < limit; key = tape.after(key + NODE)) {
       const id = tape.keyId(key);
-      if (id === 0) continue;
-      this.fields[id] = key + NODE;
-      this.filled.push(id);
+      if (id !== 0) this.setField(id, key + NODE);
     }
   }
 
@@ -86,14 +93,20 @@ export class RecordContext {
     return this.fields[keyId] as number;
   }
 
+  presentKey(index: number): Key {
+    return this.present[index] as number;
+  }
+
   has(keyId: number): boolean {
     return (this.fields[keyId] as number) >= 0;
   }
 
   /** A top-level field stands for another one: header case, a field parsed from a cell. */
   setField(keyId: number, node: number): void {
-    if ((this.fields[keyId] as number) < 0) this.filled.push(keyId);
+    if ((this.fields[keyId] as number) < 0) this.present[this.presentCount++] = keyId;
     this.fields[keyId] = node;
+    this.shapeLow |= SHAPE_LOW[keyId] as number;
+    this.shapeHigh |= SHAPE_HIGH[keyId] as number;
   }
 
   isText(keyId: number): boolean {

@@ -55,6 +55,8 @@ export function roleMeaning(record: RecordContext, node: number, viaFrom: boolea
   const view = record.workspace.view;
   const start = tape.start(node);
   const end = tape.end(node);
+  const usual = usualRole(view, start, end - start);
+  if (usual !== ROLE.none) return usual;
   let meaning = 0;
   if (!tape.has(node, FLAG.escaped)) {
     const place = TABLE.find(view, start, end, hashRange(view, start, end));
@@ -62,6 +64,22 @@ export function roleMeaning(record: RecordContext, node: number, viaFrom: boolea
   }
   if (meaning === 0) meaning = looseMeaning(record.text(node));
   return (meaning & FROM_ONLY) !== 0 && !viaFrom ? 0 : meaning;
+}
+
+const [USER, TOOL, ASSI, TANT, SYST, STEM] = ['user', 'tool', 'assi', 'tant', 'syst', 'stem'].map(wordOf);
+
+function wordOf(text: string): number {
+  return new DataView(new TextEncoder().encode(text).buffer).getInt32(0, true);
+}
+
+/** The canonical roles by comparing words: nearly every role is one of them. */
+function usualRole(view: DataView, start: number, length: number): number {
+  const word = view.getInt32(start, true);
+  if (length === 4) return word === USER ? ROLE.user : word === TOOL ? ROLE.tool : ROLE.none;
+  if (length === 9 && word === ASSI && view.getInt32(start + 5, true) === TANT) {
+    return view.getUint8(start + 4) === 0x73 ? ROLE.assistant : ROLE.none;
+  }
+  return length === 6 && word === SYST && view.getInt32(start + 2, true) === STEM ? ROLE.system : ROLE.none;
 }
 
 function looseMeaning(text: string): number {

@@ -1,4 +1,4 @@
-import { makeKey } from './keys.ts';
+import { KEY_COUNT, KEY_MARKS, makeKey } from './keys.ts';
 import { newScannedNumber, scanNumber } from './number-scanner.ts';
 import { type StringFault, StringScanner } from './string-scanner.ts';
 import { EDIT, FLAG, NODE, type Tape, TYPE } from './tape.ts';
@@ -68,6 +68,11 @@ export class Scanner {
   private keys = new Int32Array(256);
   private keyTop = 0;
   private readonly keySets: (Set<string> | undefined)[] = [];
+  /** Where the key that followed a certain key last time stands, 0 where there was none, and its length with the quote. */
+  private readonly guesses = new Int32Array(2 * KEY_COUNT);
+  private readonly guessLengths = new Int32Array(2 * KEY_COUNT);
+  private readonly guessCells = new Int32Array(2 * KEY_COUNT);
+  private readonly guessHashes = new Int32Array(2 * KEY_COUNT);
 
   constructor(workspace: Workspace, tape: Tape) {
     this.workspace = workspace;
@@ -188,9 +193,15 @@ export class Scanner {
       return this.fail(afterComma && view.getUint8(p) === CLOSE_OBJECT ? 'trailing_comma' : 'key', p);
     }
     const node = this.tape.length;
-    let end = this.string(p);
-    if (end < 0) return end;
-    this.nameKey(node);
+    const slot = this.guessSlot(afterComma);
+    let end = this.guessedKey(p + 1, slot, node);
+    if (end < 0) {
+      end = this.string(p);
+      if (end < 0) return end;
+      this.nameKey(node);
+      this.rememberKey(slot, node);
+    }
+    this.tape.keyMarks |= KEY_MARKS[this.tape.keyId(node)] as number;
     if (!this.addKey(node)) return this.fail('duplicate', p);
     if (view.getUint8(end) !== COLON) {
       end = this.skipSpace(end);
@@ -198,6 +209,42 @@ export class Scanner {
     }
     end++;
     return view.getUint8(end) <= 0x20 ? this.skipSpace(end) : end;
+  }
+
+  /** Forgets which keys follow which: the bytes that they were compared with are gone. */
+  forgetKeys(): void {
+    this.guesses.fill(0);
+  }
+
+  /** What a key is guessed by: the key before it in its object, or the one that its object belongs to. */
+  private guessSlot(afterComma: boolean): number {
+    const before = this.keyTop === 0 ? 0 : this.tape.keyId(this.keys[this.keyTop - 1] as number);
+    return before * 2 + (afterComma ? 1 : 0);
+  }
+
+  /** Takes the guessed key when it stands at `at`. Returns the offset after it, or -1. */
+  private guessedKey(at: number, slot: number, node: number): number {
+    const guess = this.guesses[slot] as number;
+    const length = this.guessLengths[slot] as number;
+    if (guess === 0 || !sameWords(this.workspace.view, at, guess, length)) return -1;
+    const { cells } = this.tape;
+    if (node + 2 * NODE > cells.length) return -1;
+    cells[node] = this.guessCells[slot] as number;
+    cells[node + 1] = at;
+    cells[node + 2] = at + length - 1;
+    cells[node + 3] = this.guessHashes[slot] as number;
+    this.tape.length = node + NODE;
+    return at + length;
+  }
+
+  private rememberKey(slot: number, node: number): void {
+    const { tape } = this;
+    const start = tape.start(node);
+    const isRare = tape.has(node, FLAG.escaped | FLAG.lineSeparator) || start >= this.workspace.inputEnd;
+    this.guesses[slot] = isRare ? 0 : start;
+    this.guessLengths[slot] = tape.end(node) + 1 - start;
+    this.guessCells[slot] = tape.flagsOf(node);
+    this.guessHashes[slot] = tape.extra(node);
   }
 
   private nameKey(node: number): void {
@@ -304,4 +351,14 @@ export class Scanner {
     if (this.keySets.length > 0) this.keySets.length = 0;
     return FAILED;
   }
+}
+
+/** Byte equality of two ranges of one to three, four or more bytes. */
+function sameWords(view: DataView, a: number, b: number, length: number): boolean {
+  if (length < 4) {
+    const mask = (1 << (length * 8)) - 1;
+    return ((view.getInt32(a, true) ^ view.getInt32(b, true)) & mask) === 0;
+  }
+  for (let i = 0; i + 4 < length; i += 4) if (view.getInt32(a + i, true) !== view.getInt32(b + i, true)) return false;
+  return view.getInt32(a + length - 4, true) === view.getInt32(b + length - 4, true);
 }

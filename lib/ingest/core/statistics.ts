@@ -2,31 +2,30 @@ import type { DatasetStatistics, Kind } from '@/lib/ingest/types.ts';
 import type { PartialStatistics } from './contract.ts';
 import { emptyLengths, finishLengths, LengthCounter, type LengthCounts, mergeLengths } from './distribution.ts';
 import { type Draft, type DraftMessage, type DraftSide, ROLE, ROLE_NAMES } from './draft.ts';
-import { K } from './keys.ts';
+import { K, type Key } from './keys.ts';
 import { addAscii, addPieces, clearSize, jsonLength, newSize } from './measure.ts';
 import type { RecordContext } from './record.ts';
 import { type TextSize, TYPE } from './tape.ts';
 
 /** Sums over records. Every value is an exact integer, so that merging in any order gives the same. */
-const SUMS = [
-  'inputPoints',
-  'outputPoints',
-  'inputBytes',
-  'outputBytes',
-  'toolsPoints',
-  'userUnits',
-  'assistantUnits',
-  'tokens',
-  'withTools',
-  'withImages',
-  'withSystem',
-  'images',
-  'chosenLonger',
-  'pairs',
-  'trainedPoints',
-  'assistantPoints',
-] as const;
-type SumName = (typeof SUMS)[number];
+class Sums {
+  inputPoints = 0;
+  outputPoints = 0;
+  inputBytes = 0;
+  outputBytes = 0;
+  toolsPoints = 0;
+  userUnits = 0;
+  assistantUnits = 0;
+  tokens = 0;
+  withTools = 0;
+  withImages = 0;
+  withSystem = 0;
+  images = 0;
+  chosenLonger = 0;
+  pairs = 0;
+  trainedPoints = 0;
+  assistantPoints = 0;
+}
 const LENGTHS = ['total', 'input', 'output', 'turns', 'tokens'] as const;
 type LengthName = (typeof LENGTHS)[number];
 
@@ -37,7 +36,7 @@ const OTHER_LABELS = '(other)';
 const TOKENS_PER_MESSAGE = 4;
 
 interface Partial {
-  sums: Record<SumName, number>;
+  sums: Sums;
   lengths: Record<LengthName, LengthCounts>;
   roles: Record<string, number>;
   labels: Record<string, number>;
@@ -46,7 +45,7 @@ interface Partial {
 /** Counts the records of one batch. */
 export class StatisticsCollector {
   private readonly record: RecordContext;
-  private sums = zeroSums();
+  private sums = new Sums();
   private readonly lengths = {
     total: new LengthCounter(),
     input: new LengthCounter(),
@@ -83,7 +82,7 @@ export class StatisticsCollector {
 
   private addSide(draft: Draft, side: DraftSide): void {
     const isAnswer =
-      side.key !== 'prompt' && side.key !== 'messages' && side.key !== 'text' && side.key !== 'text_pair';
+      side.key !== K.prompt && side.key !== K.messages && side.key !== K.text && side.key !== K.text_pair;
     if (side.isText) {
       addPieces(this.record, draft, side.from, side.to, isAnswer ? this.output : this.input);
       return;
@@ -91,7 +90,7 @@ export class StatisticsCollector {
     this.messages += side.to - side.from;
     for (let i = side.from; i < side.to; i++) {
       const message = draft.message(i);
-      const isOutput = side.key === 'messages' ? message.role === ROLE.assistant && message.weight !== 0 : isAnswer;
+      const isOutput = side.key === K.messages ? message.role === ROLE.assistant && message.weight !== 0 : isAnswer;
       this.addMessage(draft, message, isOutput ? this.output : this.input);
     }
   }
@@ -125,13 +124,13 @@ export class StatisticsCollector {
   }
 
   private comparePair(draft: Draft): void {
-    const chosen = this.sideLength(draft, 'chosen');
-    const rejected = this.sideLength(draft, 'rejected');
+    const chosen = this.sideLength(draft, K.chosen);
+    const rejected = this.sideLength(draft, K.rejected);
     this.sums.pairs++;
     if (chosen > rejected) this.sums.chosenLonger++;
   }
 
-  private sideLength(draft: Draft, key: string): number {
+  private sideLength(draft: Draft, key: Key): number {
     clearSize(this.tools);
     for (let i = 0; i < draft.sideCount; i++) {
       const side = draft.side(i);
@@ -146,11 +145,11 @@ export class StatisticsCollector {
     addPieces(this.record, draft, message.textFrom, message.textTo, this.tools);
   }
 
-  private addValue(draft: Draft, key: string, node: number): void {
-    if (key === 'label') this.addLabel(draft, node);
-    else if (key === 'completions') this.addTextList(node, this.output);
-    else if (key === 'input_ids') this.addTokens(node);
-    else if (key === 'segments') this.addSegments(node);
+  private addValue(draft: Draft, key: Key, node: number): void {
+    if (key === K.label) this.addLabel(draft, node);
+    else if (key === K.completions) this.addTextList(node, this.output);
+    else if (key === K.input_ids) this.addTokens(node);
+    else if (key === K.segments) this.addSegments(node);
   }
 
   private addTextList(array: number, sum: TextSize): void {
@@ -245,21 +244,17 @@ export class StatisticsCollector {
       if (count > 0) roles[ROLE_NAMES[role] as string] = count;
     });
     const lengths = Object.fromEntries(LENGTHS.map((name) => [name, this.lengths[name].take()])) as Partial['lengths'];
-    const partial: Partial = { sums: this.sums, lengths, roles, labels: Object.fromEntries(this.labels) };
-    this.sums = zeroSums();
+    const partial: Partial = { sums: { ...this.sums }, lengths, roles, labels: Object.fromEntries(this.labels) };
+    this.sums = new Sums();
     this.roles.fill(0);
     this.labels = new Map();
     return { ...partial };
   }
 }
 
-function zeroSums(): Record<SumName, number> {
-  return Object.fromEntries(SUMS.map((name) => [name, 0])) as Record<SumName, number>;
-}
-
 export function emptyStatistics(): PartialStatistics {
   const lengths = Object.fromEntries(LENGTHS.map((name) => [name, emptyLengths()]));
-  return { sums: zeroSums(), lengths, roles: {}, labels: {} };
+  return { sums: { ...new Sums() }, lengths, roles: {}, labels: {} };
 }
 
 export function mergeStatistics(a: PartialStatistics, b: PartialStatistics): PartialStatistics {
@@ -269,7 +264,7 @@ export function mergeStatistics(a: PartialStatistics, b: PartialStatistics): Par
     LENGTHS.map((name) => [name, mergeLengths(left.lengths[name], right.lengths[name])]),
   );
   return {
-    sums: addCounts(left.sums, right.sums),
+    sums: addCounts({ ...left.sums }, { ...right.sums }),
     lengths,
     roles: addCounts(left.roles, right.roles),
     labels: addCounts(left.labels, right.labels),

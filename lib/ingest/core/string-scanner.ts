@@ -23,8 +23,8 @@ export type StringFault = 'unterminated' | 'control' | 'escape' | 'surrogate' | 
 
 /**
  * Reads JSON string tokens: checks escapes, control characters, surrogates and UTF-8 (RFC 3629), and measures the text in
- * the same pass. Four bytes are looked at at a time; only quotes, backslashes, control characters, non-ASCII bytes and
- * the characters `< | [ { ;` (which may begin template markers) leave the fast loop.
+ * the same pass. Only quotes, backslashes, control characters, non-ASCII bytes and what may begin a marker are looked at
+ * one by one; the rest is skipped by the stops that the workspace knows, or four bytes at a time.
  */
 export class StringScanner {
   fault: StringFault = 'unterminated';
@@ -48,19 +48,12 @@ export class StringScanner {
 
   /** Reads the string whose first byte after the quote is at `from` into `node`. Returns the offset after it, or -1. */
   scan(from: number, node: number): number {
-    const view = this.workspace.view;
+    const { view, stops, stopsEnd, inputStart } = this.workspace;
     let p = from;
     let shrink = 0;
     this.flags = TYPE.string;
     for (;;) {
-      for (;;) {
-        const stops = stopBits(view.getInt32(p, true));
-        if (stops !== 0) {
-          p += (31 - Math.clz32(stops & -stops)) >> 3;
-          break;
-        }
-        p += 4;
-      }
+      p = p < stopsEnd ? inputStart + nextStop(stops, p - inputStart) : nextStopByWords(view, p);
       const c = view.getUint8(p);
       if (c === QUOTE) break;
       if (c === BACKSLASH) {
@@ -198,13 +191,29 @@ export class StringScanner {
   }
 }
 
+/** The first stop at or after bit `from`. The last word has all bits set. */
+function nextStop(stops: Int32Array, from: number): number {
+  let index = from >>> 5;
+  let word = (stops[index] as number) & (-1 << (from & 31));
+  while (word === 0) word = stops[++index] as number;
+  return (index << 5) + 31 - Math.clz32(word & -word);
+}
+
+/** The first stop at or after an offset, found four bytes at a time. */
+function nextStopByWords(view: DataView, from: number): number {
+  for (let p = from; ; p += 4) {
+    const stops = stopBits(view.getInt32(p, true));
+    if (stops !== 0) return p + ((31 - Math.clz32(stops & -stops)) >> 3);
+  }
+}
+
 /** The high bit of each byte that must leave the fast loop. No carry crosses a byte, so each bit is exact. */
 function stopBits(word: number): number {
   const low = word & 0x7f7f7f7f;
   const notQuote = (low ^ 0x22222222) + 0x7f7f7f7f;
   const notControl = low + 0x60606060;
-  // Low five bits 1b or 1c: ; [ { and < \ |
-  const notMarker = ((((low & 0x1f1f1f1f) + 0x05050505) & 0x3e3e3e3e) ^ 0x20202020) + 0x7f7f7f7f;
+  // Low five bits 1a to 1d: : z ; [ { < \ | = ] }
+  const notMarker = ((((low & 0x1f1f1f1f) + 0x06060606) & 0x3c3c3c3c) ^ 0x20202020) + 0x7f7f7f7f;
   return ~(notQuote & notControl & notMarker & ~word) & -2139062144;
 }
 

@@ -9,6 +9,11 @@ export const TYPE = {
   array: 7,
   key: 8,
 } as const;
+// The same as constants of their own, which the bundler writes into the code that runs for every value.
+const STRING = 1;
+const OBJECT = 6;
+const ARRAY = 7;
+const KEY = 8;
 export const TYPE_MASK = 15;
 
 /** What the scanner noticed about a value: bits of a node's first cell above the type. */
@@ -68,12 +73,15 @@ export class Tape {
   editLength = 0;
   /** All flags of all values. */
   flags = 0;
+  /** Keys anywhere in the record, of those that `keyMark` knows. */
+  keyMarks = 0;
 
   clear(): void {
     this.length = 0;
     this.infoLength = 0;
     this.editLength = 0;
     this.flags = 0;
+    this.keyMarks = 0;
   }
 
   type(node: number): number {
@@ -105,23 +113,23 @@ export class Tape {
   }
 
   isString(node: number): boolean {
-    return this.type(node) === TYPE.string;
+    return this.type(node) === STRING;
   }
 
   isContainer(node: number): boolean {
     const type = this.type(node);
-    return type === TYPE.object || type === TYPE.array;
+    return type === OBJECT || type === ARRAY;
   }
 
   /** Source range of the whole token, quotes included. */
   tokenStart(node: number): number {
     const type = this.type(node);
-    return type === TYPE.string || type === TYPE.key ? this.start(node) - 1 : this.start(node);
+    return type === STRING || type === KEY ? this.start(node) - 1 : this.start(node);
   }
 
   tokenEnd(node: number): number {
     const type = this.type(node);
-    return type === TYPE.string || type === TYPE.key ? this.end(node) + 1 : this.end(node);
+    return type === STRING || type === KEY ? this.end(node) + 1 : this.end(node);
   }
 
   /** First child of a container, or its `limit` when it is empty. For objects this is a key. */
@@ -142,7 +150,7 @@ export class Tape {
   /** Elements of an array, or members of an object. */
   count(node: number): number {
     const limit = this.limit(node);
-    const isObject = this.type(node) === TYPE.object;
+    const isObject = this.type(node) === OBJECT;
     let count = 0;
     for (let child = node + NODE; child < limit; child = this.after(isObject ? child + NODE : child)) count++;
     return count;

@@ -1,15 +1,15 @@
 import type { Draft } from './draft.ts';
-import { K, type KeyName } from './keys.ts';
+import { K, type Key } from './keys.ts';
 import type { RecordContext } from './record.ts';
 import { NODE, TYPE } from './tape.ts';
 
-const TOOL_KEYS: readonly KeyName[] = ['tools', 'functions', 'available_tools'];
+const TOOL_KEYS: readonly Key[] = [K.tools, K.functions, K.available_tools];
 
 /** Reads the record's tool definitions, in whatever field and dialect they stand, into the draft. */
 export function readTools(record: RecordContext, draft: Draft): void {
   for (const key of TOOL_KEYS) {
-    if (!record.has(K[key])) continue;
-    readToolsField(record, draft, K[key], record.field(K[key]));
+    if (!record.has(key)) continue;
+    readToolsField(record, draft, key, record.field(key));
     return;
   }
   const config = record.field(K.toolConfig);

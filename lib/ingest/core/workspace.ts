@@ -1,8 +1,9 @@
 import { LITERAL_BYTES, type Literal } from './literals.ts';
+import type { StopFinder } from './simd-stops.ts';
 
 /** Bytes that may be read past the end of the input: a word load at the last byte must stay inside the buffer. */
 const PAD = 16;
-const SHORT_COPY = 24;
+const SHORT_COPY = 64;
 
 /**
  * One buffer that holds, in this order, the literals, a batch's source bytes, scratch bytes of the record at hand, and
@@ -21,6 +22,18 @@ export class Workspace {
   outputStart = 0;
   /** Where the next output byte goes. */
   output = 0;
+  /** Stops of the strings in the input (see StopFinder), counted from `inputStart`. */
+  stops: Int32Array = new Int32Array(0);
+  /** The stops are known for offsets below this one. */
+  stopsEnd = 0;
+  /** Output may be written below this offset. */
+  private outputLimit = 0;
+  private readonly finder: StopFinder | undefined;
+
+  /** Without a finder, strings are read without knowing their stops beforehand: slower, with the same result. */
+  constructor(finder?: StopFinder) {
+    this.finder = finder;
+  }
 
   /** Replaces all content. `bytes` is copied and may be reused by the caller. */
   load(batch: Uint8Array): void {
@@ -34,7 +47,14 @@ export class Workspace {
     this.inputEnd = this.inputStart + batch.length;
     this.bytes.fill(0, this.inputEnd, scratchStart);
     this.scratch = scratchStart;
+    this.findStops(batch);
     this.output = this.outputStart;
+  }
+
+  private findStops(batch: Uint8Array): void {
+    if (this.finder === undefined) return;
+    this.stops = this.finder.find(batch);
+    this.stopsEnd = this.inputEnd;
   }
 
   /** Forgets the scratch bytes of the record before. */
@@ -58,7 +78,7 @@ export class Workspace {
   /** Appends a range of this buffer to the output. */
   copy(start: number, end: number): void {
     const length = end - start;
-    if (this.output + length + PAD > this.bytes.length) this.growOutput(length);
+    if (this.output + length > this.outputLimit) this.growOutput(length);
     if (length < SHORT_COPY) {
       this.copyWords(start, length);
     } else {
@@ -72,7 +92,7 @@ export class Workspace {
   }
 
   byte(value: number): void {
-    if (this.output + PAD > this.bytes.length) this.growOutput(1);
+    if (this.output >= this.outputLimit) this.growOutput(1);
     this.bytes[this.output++] = value;
   }
 
@@ -102,5 +122,6 @@ export class Workspace {
   private replaceBuffer(bytes: Uint8Array): void {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer);
+    this.outputLimit = bytes.length - PAD;
   }
 }

@@ -1,13 +1,13 @@
 import type { Draft, DraftOriginals, DraftSide, DraftValue } from './draft.ts';
 import { JsonOutput } from './json-output.ts';
-import { K, type KeyName } from './keys.ts';
+import { K, type Key, keyName } from './keys.ts';
 import { KEY_LITERALS, LITERALS, type Literal } from './literals.ts';
 import { MessageWriter } from './message-writer.ts';
 import type { RecordContext } from './record.ts';
 import { NODE, TYPE } from './tape.ts';
 
 /** Fields of converted records that keep their name, in this order. */
-const CARRIED: readonly KeyName[] = ['parallel_tool_calls', 'images', 'videos', 'audios', 'chat_template_kwargs'];
+const CARRIED: readonly Key[] = [K.parallel_tool_calls, K.images, K.videos, K.audios, K.chat_template_kwargs];
 
 /**
  * Writes drafts as canonical JSONL. Everything it writes is a copy of source bytes or a fixed literal: texts keep their
@@ -61,8 +61,7 @@ export class Writer {
     for (const value of draft.values) this.value(value);
     if (draft.toolsNode >= 0) this.tools(draft);
     for (const key of CARRIED) {
-      if (record.isGiven(K[key]) && !record.isClaimed(K[key]))
-        this.value({ key, node: record.claim(K[key]), anchor: 0 });
+      if (record.isGiven(key) && !record.isClaimed(key)) this.value({ key, node: record.claim(key), anchor: 0 });
     }
     this.leftovers(draft);
     out.closeObject();
@@ -81,9 +80,9 @@ export class Writer {
       isOpen = true;
     };
     if (own >= 0) this.members(own, open);
-    for (const originals of draft.originals) {
+    for (let i = 0; i < draft.originalCount; i++) {
       open();
-      this.originals(originals);
+      this.originals(draft.original(i));
     }
     for (let key = root + NODE; key < limit; key = tape.after(key + NODE)) {
       if (record.isClaimed(tape.keyId(key)) || key + NODE === own) continue;
@@ -94,7 +93,7 @@ export class Writer {
   }
 
   private openMetadata(): void {
-    this.key('metadata');
+    this.key(K.metadata);
     this.out.openObject();
   }
 
@@ -104,7 +103,8 @@ export class Writer {
     const { tape, root } = record;
     const own = record.isClaimed(K.metadata) ? -1 : record.field(K.metadata);
     if (own < 0 || tape.type(own) !== TYPE.object) return -1;
-    const names = new Set<string>(draft.originals.map(({ name }) => name));
+    const names = new Set<string>();
+    for (let i = 0; i < draft.originalCount; i++) names.add(keyName(draft.original(i).name));
     for (let key = root + NODE; key < tape.limit(root); key = tape.after(key + NODE)) {
       if (!record.isClaimed(tape.keyId(key)) && key + NODE !== own) names.add(record.text(key));
     }
@@ -122,12 +122,12 @@ export class Writer {
     }
   }
 
-  private originals({ name, members }: DraftOriginals): void {
-    this.key(name);
+  private originals(group: DraftOriginals): void {
+    this.key(group.name);
     this.out.openObject();
-    for (const { key, node } of members) {
-      this.key(key);
-      this.out.node(node);
+    for (let i = 0; i < group.count; i++) {
+      this.key(group.keys[i] as number);
+      this.out.node(group.nodes[i] as number);
     }
     this.out.closeObject();
   }
@@ -140,14 +140,14 @@ export class Writer {
   }
 
   private tools(draft: Draft): void {
-    this.key('tools');
+    this.key(K.tools);
     this.messages.tools(draft);
     this.out.resume();
   }
 
-  private key(name: KeyName): void {
+  private key(name: Key): void {
     this.out.separate();
-    this.out.literal(KEY_LITERALS[K[name]] as Literal);
+    this.out.literal(KEY_LITERALS[name] as Literal);
   }
 
   private side(draft: Draft, side: DraftSide): void {

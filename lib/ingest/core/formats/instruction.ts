@@ -1,5 +1,5 @@
 import { type Draft, ROLE } from '../draft.ts';
-import { K, type KeyName } from '../keys.ts';
+import { K, type Key } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { TYPE } from '../tape.ts';
 import { addBareCalls } from '../tool-calls.ts';
@@ -7,20 +7,21 @@ import { isBlankText } from '../white-space.ts';
 import type { FormatReader } from './format.ts';
 import * as sides from './sides.ts';
 
-const INSTRUCTIONS: readonly KeyName[] = ['instruction', 'INSTRUCTION'];
-const INPUTS: readonly KeyName[] = ['input', 'context'];
-const OUTPUTS: readonly KeyName[] = ['output', 'response', 'RESPONSE'];
+const INSTRUCTIONS: readonly Key[] = [K.instruction, K.INSTRUCTION];
+const INPUTS: readonly Key[] = [K.input, K.context];
+const OUTPUTS: readonly Key[] = [K.output, K.response, K.RESPONSE];
 
 /** {instruction, input?, output, system?, history?} with the names of Alpaca, Dolly, GPTeacher and OASST. */
 export const alpaca: FormatReader = {
   format: 'alpaca',
   kind: 'messages',
+  needs: [INSTRUCTIONS, OUTPUTS],
   matches: (record) =>
     sides.firstField(record, INSTRUCTIONS) !== undefined && sides.firstField(record, OUTPUTS) !== undefined,
   read(record, draft) {
-    const instructionKey = sides.firstField(record, INSTRUCTIONS) ?? 'instruction';
-    const inputKey = sides.firstField(record, INPUTS) ?? 'input';
-    const outputKey = sides.firstField(record, OUTPUTS) ?? 'output';
+    const instructionKey = sides.firstField(record, INSTRUCTIONS) ?? K.instruction;
+    const inputKey = sides.firstField(record, INPUTS) ?? K.input;
+    const outputKey = sides.firstField(record, OUTPUTS) ?? K.output;
     sides.addSystem(record, draft);
     addHistory(record, draft);
     const instruction = sides.requiredText(record, instructionKey);
@@ -37,21 +38,15 @@ export const alpaca: FormatReader = {
 function addTask(
   record: RecordContext,
   draft: Draft,
-  task: { text: number; key: KeyName },
-  input: { text: number; key: KeyName },
+  task: { text: number; key: Key },
+  input: { text: number; key: Key },
 ): void {
   if (input.text < 0 || isBlankText(record, input.text)) {
     sides.addTextMessage(record, draft, ROLE.user, task.text);
     return;
   }
   sides.addJoinedMessage(record, draft, ROLE.user, task.text, input.text);
-  draft.originals.push({
-    name: 'alpaca',
-    members: [
-      { key: task.key, node: task.text },
-      { key: input.key, node: input.text },
-    ],
-  });
+  draft.addOriginals(K.alpaca).add(task.key, task.text).add(input.key, input.text);
 }
 
 /** Earlier turns as [[question, answer], ...]. */
@@ -90,10 +85,11 @@ function addTurn(record: RecordContext, draft: Draft, turn: number): void {
 export const openorca: FormatReader = {
   format: 'openorca',
   kind: 'messages',
+  needs: [[K.question], [K.response]],
   matches: (record) => record.isText(K.question) && record.isText(K.response),
   read(record, draft) {
-    sides.addSystem(record, draft, sides.firstText(record, ['system_prompt', 'system']) ?? 'system_prompt');
-    readExchange(record, draft, 'question', 'response');
+    sides.addSystem(record, draft, sides.firstText(record, [K.system_prompt, K.system]) ?? K.system_prompt);
+    readExchange(record, draft, K.question, K.response);
   },
 };
 
@@ -101,11 +97,12 @@ export const openorca: FormatReader = {
 export const queryResponse: FormatReader = {
   format: 'query_response',
   kind: 'messages',
+  needs: [[K.query], [K.response]],
   matches: (record) => record.isText(K.query) && record.has(K.response),
   read(record, draft) {
     sides.addSystem(record, draft);
     addHistory(record, draft);
-    readExchange(record, draft, 'query', 'response');
+    readExchange(record, draft, K.query, K.response);
   },
 };
 
@@ -113,31 +110,26 @@ export const queryResponse: FormatReader = {
 export const qa: FormatReader = {
   format: 'qa',
   kind: 'messages',
+  needs: [[K.question], [K.answer]],
   matches: (record) => record.isText(K.question) && record.isText(K.answer),
   read(record, draft) {
-    const passageKey = sides.firstText(record, ['context', 'article']);
-    const question = sides.requiredText(record, 'question');
-    const answer = sides.requiredText(record, 'answer');
+    const passageKey = sides.firstText(record, [K.context, K.article]);
+    const question = sides.requiredText(record, K.question);
+    const answer = sides.requiredText(record, K.answer);
     if (question < 0 || answer < 0) return;
-    if (passageKey === undefined || isBlankText(record, record.field(K[passageKey]))) {
+    if (passageKey === undefined || isBlankText(record, record.field(passageKey))) {
       sides.addTextMessage(record, draft, ROLE.user, question);
     } else {
-      const passage = record.claim(K[passageKey]);
+      const passage = record.claim(passageKey);
       sides.addJoinedMessage(record, draft, ROLE.user, passage, question);
-      draft.originals.push({
-        name: 'qa',
-        members: [
-          { key: passageKey, node: passage },
-          { key: 'question', node: question },
-        ],
-      });
+      draft.addOriginals(K.qa).add(passageKey, passage).add(K.question, question);
     }
     sides.addTextMessage(record, draft, ROLE.assistant, answer);
     sides.closeConversation(draft);
   },
 };
 
-function readExchange(record: RecordContext, draft: Draft, question: KeyName, answer: KeyName): void {
+function readExchange(record: RecordContext, draft: Draft, question: Key, answer: Key): void {
   const asked = sides.requiredText(record, question);
   const answered = sides.requiredText(record, answer);
   if (asked < 0 || answered < 0) return;
@@ -150,9 +142,10 @@ function readExchange(record: RecordContext, draft: Draft, question: KeyName, an
 export const xlam: FormatReader = {
   format: 'xlam',
   kind: 'messages',
+  needs: [[K.query], [K.tools], [K.answers]],
   matches: (record) => record.isText(K.query) && record.has(K.tools) && record.has(K.answers),
   read(record, draft) {
-    const query = sides.requiredText(record, 'query');
+    const query = sides.requiredText(record, K.query);
     const answers = record.claim(K.answers);
     if (query < 0) return;
     sides.addTextMessage(record, draft, ROLE.user, query);
@@ -170,6 +163,7 @@ export const xlam: FormatReader = {
 export const selfInstruct: FormatReader = {
   format: 'self_instruct',
   kind: 'messages',
+  needs: [[K.instruction], [K.instances]],
   matches: (record) => record.isText(K.instruction) && record.typeOf(K.instances) === TYPE.array,
   read(record) {
     record.report('E_FIELD_MISSING', record.field(K.instances), { field: 'instances' });
@@ -202,13 +196,7 @@ function readInstance(record: RecordContext, draft: Draft, instance: number): vo
   }
   if (input >= 0 && tape.isString(input) && !isBlankText(record, input)) {
     sides.addJoinedMessage(record, draft, ROLE.user, instruction, input);
-    draft.originals.push({
-      name: 'alpaca',
-      members: [
-        { key: 'instruction', node: instruction },
-        { key: 'input', node: input },
-      ],
-    });
+    draft.addOriginals(K.alpaca).add(K.instruction, instruction).add(K.input, input);
   } else {
     sides.addTextMessage(record, draft, ROLE.user, instruction);
   }

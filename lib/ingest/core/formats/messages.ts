@@ -1,19 +1,20 @@
 import { endsOpen, isMessages } from '../conversation.ts';
 import { CONTENT, type Draft, ROLE } from '../draft.ts';
-import { K, type KeyName } from '../keys.ts';
+import { K, type Key, MARK } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { TYPE } from '../tape.ts';
 import type { FormatReader } from './format.ts';
 import { addSystem, addTextMessage, becomeConverted, closeConversation, messagesSide } from './sides.ts';
 
-const LISTS: readonly KeyName[] = ['messages', 'interactions'];
-const CONVERSATIONS: readonly KeyName[] = ['conversations', 'conversation', 'dialogue', 'texts'];
-const SYSTEMS: readonly KeyName[] = ['system', 'system_prompt'];
+const LISTS: readonly Key[] = [K.messages, K.interactions];
+const CONVERSATIONS: readonly Key[] = [K.conversations, K.conversation, K.dialogue, K.texts];
+const SYSTEMS: readonly Key[] = [K.system, K.system_prompt];
 
 /** The record itself is the list of messages. */
 export const bareMessages: FormatReader = {
   format: 'bare_messages',
   kind: 'messages',
+  needs: undefined,
   matches: (record) => isMessages(record.tape, record.root),
   endsOpen: (record) => endsOpen(record, record.root),
   read(record, draft) {
@@ -26,8 +27,9 @@ export const bareMessages: FormatReader = {
 export const messages: FormatReader = {
   format: 'messages',
   kind: 'messages',
+  needs: [LISTS],
   matches: (record) => mayBeMessages(record, K.messages) || isMessages(record.tape, record.field(K.interactions)),
-  endsOpen: (record) => endsOpen(record, record.field(K[listOf(record)])),
+  endsOpen: (record) => endsOpen(record, record.field(listOf(record))),
   read: readMessagesRecord,
 };
 
@@ -35,7 +37,10 @@ export const messages: FormatReader = {
 export const llamafactoryV1: FormatReader = {
   format: 'llamafactory_v1',
   kind: 'messages',
-  matches: (record) => anyMessage(record, K.messages, (message) => isVersion1(record, message)),
+  needs: [[K.messages]],
+  matches: (record) =>
+    (record.tape.keyMarks & (MARK.lossWeight | MARK.value)) !== 0 &&
+    anyMessage(record, K.messages, (message) => isVersion1(record, message)),
   endsOpen: messages.endsOpen,
   read: readMessagesRecord,
 };
@@ -44,10 +49,12 @@ export const llamafactoryV1: FormatReader = {
 export const bedrockConverse: FormatReader = {
   format: 'bedrock_converse',
   kind: 'messages',
+  needs: [[K.messages]],
   matches(record) {
     if (!isMessages(record.tape, record.field(K.messages))) return false;
     const version = record.field(K.schemaVersion);
     if (version >= 0 && record.tape.isString(version)) return record.text(version).startsWith('bedrock-conversation');
+    if ((record.tape.keyMarks & MARK.untypedPart) === 0) return false;
     return anyMessage(record, K.messages, (message) => hasUntypedParts(record, message));
   },
   endsOpen: messages.endsOpen,
@@ -60,14 +67,14 @@ export const bedrockConverse: FormatReader = {
 
 function readMessagesRecord(record: RecordContext, draft: Draft): void {
   const source = listOf(record);
-  if (source !== 'messages') draft.asIs = false;
-  addSystemField(record, draft, K[source]);
-  const side = messagesSide(record, draft, 'messages', source);
+  if (source !== K.messages) draft.asIs = false;
+  addSystemField(record, draft, source);
+  const side = messagesSide(record, draft, K.messages, source);
   if (side !== undefined) side.from = 0;
 }
 
-function listOf(record: RecordContext): KeyName {
-  return LISTS.find((key) => record.has(K[key])) ?? 'messages';
+function listOf(record: RecordContext): Key {
+  return LISTS.find((key) => record.has(key)) ?? K.messages;
 }
 
 /** Also true for lists that are empty, null or of another type, so that their fault is named. */
@@ -118,39 +125,41 @@ function firstPart(record: RecordContext, message: number): number {
 export const sharegpt: FormatReader = {
   format: 'sharegpt',
   kind: 'messages',
+  needs: [CONVERSATIONS],
   matches: (record) => conversationKey(record) !== undefined,
-  endsOpen: (record) => endsOpen(record, record.field(K[conversationKey(record) ?? 'conversations'])),
+  endsOpen: (record) => endsOpen(record, record.field(conversationKey(record) ?? K.conversations)),
   read(record, draft) {
-    const source = conversationKey(record) ?? 'conversations';
+    const source = conversationKey(record) ?? K.conversations;
     becomeConverted(draft);
-    addSystemField(record, draft, K[source]);
-    const side = messagesSide(record, draft, 'messages', source);
+    addSystemField(record, draft, source);
+    const side = messagesSide(record, draft, K.messages, source);
     if (side !== undefined) side.from = 0;
   },
 };
 
-function conversationKey(record: RecordContext): KeyName | undefined {
-  return CONVERSATIONS.find((key) => isMessages(record.tape, record.field(K[key])));
+function conversationKey(record: RecordContext): Key | undefined {
+  return CONVERSATIONS.find((key) => isMessages(record.tape, record.field(key)));
 }
 
 /** {conversation: [{human, assistant}]}: pairs of turns (ms-swift). */
 export const swiftPairs: FormatReader = {
   format: 'swift_pairs',
   kind: 'messages',
+  needs: [CONVERSATIONS],
   matches: (record) => pairsKey(record) !== undefined,
   read(record, draft) {
     const { tape } = record;
     addSystem(record, draft);
-    const list = record.claim(K[pairsKey(record) ?? 'conversation']);
+    const list = record.claim(pairsKey(record) ?? K.conversation);
     for (let pair = tape.first(list); pair < tape.limit(list); pair = tape.after(pair)) readPair(record, draft, pair);
     closeConversation(draft);
   },
 };
 
-function pairsKey(record: RecordContext): KeyName | undefined {
+function pairsKey(record: RecordContext): Key | undefined {
   const { tape } = record;
   return CONVERSATIONS.find((key) => {
-    const list = record.field(K[key]);
+    const list = record.field(key);
     if (list < 0 || tape.type(list) !== TYPE.array || tape.first(list) === tape.limit(list)) return false;
     const pair = tape.first(list);
     return tape.type(pair) === TYPE.object && tape.member(pair, K.human) >= 0 && tape.member(pair, K.assistant) >= 0;
@@ -172,12 +181,12 @@ function readPair(record: RecordContext, draft: Draft, pair: number): void {
 
 /** A system field becomes the first message, unless the conversation has a system message of its own. */
 export function addSystemField(record: RecordContext, draft: Draft, list: number): void {
-  const key = SYSTEMS.find((name) => record.isGiven(K[name]));
+  const key = SYSTEMS.find((name) => record.isGiven(name));
   if (key === undefined) return;
-  const node = record.field(K[key]);
+  const node = record.field(key);
   const isList = record.tape.type(node) === TYPE.array;
   if ((!isList && !record.tape.isString(node)) || hasSystemMessage(record, record.field(list))) return;
-  record.claim(K[key]);
+  record.claim(key);
   draft.asIs = false;
   if (isList) addSystemParts(record, draft, node);
   else if (!record.tape.isEmptyText(node)) addTextMessage(record, draft, ROLE.system, node);

@@ -1,7 +1,7 @@
 import { checkConversation } from '../check-conversation.ts';
 import { isMessages } from '../conversation.ts';
 import { type Draft, type DraftSide, ROLE } from '../draft.ts';
-import { K, type KeyName } from '../keys.ts';
+import { K, type Key } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { FLAG, NODE, TYPE } from '../tape.ts';
 import { readToolsField } from '../tools.ts';
@@ -10,14 +10,15 @@ import { checkPair, isStyled } from './pairs.ts';
 import { finishPair, readAnswer } from './preference.ts';
 import { becomeConverted, eitherSide, textSide } from './sides.ts';
 
-const LABELS: readonly KeyName[] = ['label', 'kto_tag'];
-const LISTS: readonly KeyName[] = ['messages', 'conversations', 'conversation'];
+const LABELS: readonly Key[] = [K.label, K.kto_tag];
+const LISTS: readonly Key[] = [K.messages, K.conversations, K.conversation];
 const RANK_LIMIT = 32;
 
 /** {input: {messages}, preferred_output, non_preferred_output} of OpenAI, Azure, Fireworks and Together. */
 export const openaiPreference: FormatReader = {
   format: 'openai_preference',
   kind: 'preference',
+  needs: [[K.input], [K.preferred_output], [K.non_preferred_output]],
   matches(record) {
     const input = record.field(K.input);
     if (input < 0 || record.tape.type(input) !== TYPE.object) return false;
@@ -28,8 +29,8 @@ export const openaiPreference: FormatReader = {
   read(record, draft) {
     becomeConverted(draft);
     const prompt = readInput(record, draft);
-    const chosen = readAnswer(record, draft, 'chosen', 'preferred_output');
-    const rejected = readAnswer(record, draft, 'rejected', 'non_preferred_output');
+    const chosen = readAnswer(record, draft, K.chosen, K.preferred_output);
+    const rejected = readAnswer(record, draft, K.rejected, K.non_preferred_output);
     if (chosen === undefined || rejected === undefined || record.rejected) return;
     finishPair(record, draft, prompt, chosen, rejected);
   },
@@ -39,13 +40,13 @@ function readInput(record: RecordContext, draft: Draft): DraftSide {
   const { tape } = record;
   const input = record.field(K.input);
   record.conversations.list(draft, tape.member(input, K.messages));
-  const side = draft.addSide('prompt', K.input, false, 0, draft.messageCount);
+  const side = draft.addSide(K.prompt, K.input, false, 0, draft.messageCount);
   let others = 0;
   for (let key = input + NODE; key < tape.limit(input); key = tape.after(key + NODE)) {
     const id = tape.keyId(key);
     if (id === K.tools) readToolsField(record, draft, 0, key + NODE);
     else if (id === K.parallel_tool_calls)
-      draft.values.push({ key: 'parallel_tool_calls', node: key + NODE, anchor: 0 });
+      draft.values.push({ key: K.parallel_tool_calls, node: key + NODE, anchor: 0 });
     else if (id !== K.messages) others++;
   }
   if (others === 0) record.claim(K.input);
@@ -56,45 +57,46 @@ function readInput(record: RecordContext, draft: Draft): DraftSide {
 export const kto: FormatReader = {
   format: 'kto',
   kind: 'unpaired',
+  needs: [[K.label, K.kto_tag]],
   matches(record) {
     const label = labelKey(record);
     if (label === undefined) return false;
     if (isStyled(record, K.prompt) && record.isGiven(K.completion)) return true;
-    return listKey(record) !== undefined && (label === 'kto_tag' || isBool(record, label));
+    return listKey(record) !== undefined && (label === K.kto_tag || isBool(record, label));
   },
   read(record, draft) {
-    const label = labelKey(record) ?? 'label';
+    const label = labelKey(record) ?? K.label;
     const list = listKey(record);
-    if (!isBool(record, label)) record.report('E_LABEL_NOT_BOOL', record.field(K[label]));
-    if (label !== 'label') becomeConverted(draft);
+    if (!isBool(record, label)) record.report('E_LABEL_NOT_BOOL', record.field(label));
+    if (label !== K.label) becomeConverted(draft);
     if (isStyled(record, K.prompt) && record.isGiven(K.completion)) {
-      const prompt = eitherSide(record, draft, 'prompt');
-      const completion = eitherSide(record, draft, 'completion');
+      const prompt = eitherSide(record, draft, K.prompt);
+      const completion = eitherSide(record, draft, K.completion);
       checkPair(record, draft, prompt, completion);
     } else if (list !== undefined) {
       readJudged(record, draft, list);
     }
-    draft.values.push({ key: 'label', node: record.claim(K[label]), anchor: K[label] });
+    draft.values.push({ key: K.label, node: record.claim(label), anchor: label });
   },
 };
 
-function labelKey(record: RecordContext): KeyName | undefined {
-  return LABELS.find((key) => record.has(K[key]));
+function labelKey(record: RecordContext): Key | undefined {
+  return LABELS.find((key) => record.has(key));
 }
 
-function listKey(record: RecordContext): KeyName | undefined {
-  return LISTS.find((key) => isMessages(record.tape, record.field(K[key])));
+function listKey(record: RecordContext): Key | undefined {
+  return LISTS.find((key) => isMessages(record.tape, record.field(key)));
 }
 
-function isBool(record: RecordContext, key: KeyName): boolean {
-  const type = record.typeOf(K[key]);
+function isBool(record: RecordContext, key: Key): boolean {
+  const type = record.typeOf(key);
   return type === TYPE.true || type === TYPE.false;
 }
 
 /** The last assistant message and what follows it is the completion. */
-function readJudged(record: RecordContext, draft: Draft, list: KeyName): void {
+function readJudged(record: RecordContext, draft: Draft, list: Key): void {
   becomeConverted(draft);
-  const node = record.claim(K[list]);
+  const node = record.claim(list);
   record.conversations.list(draft, node);
   let last = draft.messageCount - 1;
   while (last >= 0 && draft.message(last).role !== ROLE.assistant) last--;
@@ -102,8 +104,8 @@ function readJudged(record: RecordContext, draft: Draft, list: KeyName): void {
     if (!record.rejected) record.report('E_NO_ASSISTANT', node);
     return;
   }
-  draft.addSide('prompt', 0, false, 0, last);
-  draft.addSide('completion', 0, false, last, draft.messageCount);
+  draft.addSide(K.prompt, 0, false, 0, last);
+  draft.addSide(K.completion, 0, false, last, draft.messageCount);
   checkConversation(record, draft, 0, last, 'prompt');
   checkConversation(record, draft, last, draft.messageCount, 'answer');
 }
@@ -112,6 +114,7 @@ function readJudged(record: RecordContext, draft: Draft, list: KeyName): void {
 export const ranked: FormatReader = {
   format: 'ranked',
   kind: 'preference',
+  needs: [[K.prompt], [K.answers]],
   matches(record) {
     const { tape } = record;
     const answers = record.field(K.answers);
@@ -165,8 +168,8 @@ function rankedAnswers(record: RecordContext): { text: number; rank: number }[] 
 
 function emitPair(record: RecordContext, draft: Draft, better: number, worse: number, emit: () => void): void {
   becomeConverted(draft);
-  textSide(record, draft, 'prompt');
-  for (const [key, node] of [['chosen', better] as const, ['rejected', worse] as const]) {
+  textSide(record, draft, K.prompt);
+  for (const [key, node] of [[K.chosen, better] as const, [K.rejected, worse] as const]) {
     const from = draft.pieceLength;
     draft.addText(record.tape, node);
     draft.addSide(key, 0, true, from, draft.pieceLength);

@@ -1,52 +1,55 @@
 import { checkConversation } from '../check-conversation.ts';
 import { isMessages } from '../conversation.ts';
 import type { Draft, DraftSide } from '../draft.ts';
-import { K, type KeyName } from '../keys.ts';
+import { K, type Key } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { TYPE } from '../tape.ts';
 import { isBlankText } from '../white-space.ts';
 import type { FormatReader } from './format.ts';
 import { becomeConverted, eitherSide } from './sides.ts';
 
-const REWARDS: readonly KeyName[] = ['reward', 'score'];
+const REWARDS: readonly Key[] = [K.reward, K.score];
 /** Fields that a reward function reads. */
-const VERIFIERS: readonly KeyName[] = [
-  'ground_truth',
-  'reference_answer',
-  'reward_model',
-  'solution',
-  'answer',
-  'verifier',
+const VERIFIERS: readonly Key[] = [
+  K.ground_truth,
+  K.reference_answer,
+  K.reward_model,
+  K.solution,
+  K.answer,
+  K.verifier,
 ];
 
 /** {prompt, completion}, both strings or both lists of messages. */
 export const promptCompletion: FormatReader = {
   format: 'prompt_completion',
   kind: 'prompt_completion',
+  needs: [[K.prompt], [K.completion, K.generation]],
   matches: (record) => isStyled(record, K.prompt) && (record.isGiven(K.completion) || record.isText(K.generation)),
-  read: (record, draft) => readPair(record, draft, 'prompt', record.has(K.completion) ? 'completion' : 'generation'),
+  read: (record, draft) => readPair(record, draft, K.prompt, record.has(K.completion) ? K.completion : K.generation),
 };
 
 /** {prompt, response} without a reward. */
 export const promptResponse: FormatReader = {
   format: 'prompt_response',
   kind: 'prompt_completion',
+  needs: [[K.prompt], [K.response]],
   matches: (record) => isStyled(record, K.prompt) && record.isGiven(K.response),
-  read: (record, draft) => readPair(record, draft, 'prompt', 'response'),
+  read: (record, draft) => readPair(record, draft, K.prompt, K.response),
 };
 
 /** {input, output} without an instruction. */
 export const inputOutput: FormatReader = {
   format: 'input_output',
   kind: 'prompt_completion',
+  needs: [[K.input], [K.output]],
   matches: (record) => record.isText(K.input) && record.isText(K.output),
-  read: (record, draft) => readPair(record, draft, 'input', 'output'),
+  read: (record, draft) => readPair(record, draft, K.input, K.output),
 };
 
-function readPair(record: RecordContext, draft: Draft, prompt: KeyName, completion: KeyName): void {
-  if (prompt !== 'prompt' || completion !== 'completion') becomeConverted(draft);
-  const asked = eitherSide(record, draft, 'prompt', prompt);
-  const answered = eitherSide(record, draft, 'completion', completion);
+function readPair(record: RecordContext, draft: Draft, prompt: Key, completion: Key): void {
+  if (prompt !== K.prompt || completion !== K.completion) becomeConverted(draft);
+  const asked = eitherSide(record, draft, K.prompt, prompt);
+  const answered = eitherSide(record, draft, K.completion, completion);
   checkPair(record, draft, asked, answered);
 }
 
@@ -54,43 +57,46 @@ function readPair(record: RecordContext, draft: Draft, prompt: KeyName, completi
 export const scored: FormatReader = {
   format: 'scored',
   kind: 'scored',
+  needs: [[K.prompt], [K.response], REWARDS],
   matches: (record) => isStyled(record, K.prompt) && record.isGiven(K.response) && rewardKey(record) !== undefined,
   read(record, draft) {
-    const prompt = eitherSide(record, draft, 'prompt');
-    const response = eitherSide(record, draft, 'response');
+    const prompt = eitherSide(record, draft, K.prompt);
+    const response = eitherSide(record, draft, K.response);
     checkPair(record, draft, prompt, response);
-    const key = rewardKey(record) ?? 'reward';
-    if (key !== 'reward') becomeConverted(draft);
-    draft.values.push({ key: 'reward', node: record.claim(K[key]), anchor: K[key] });
+    const key = rewardKey(record) ?? K.reward;
+    if (key !== K.reward) becomeConverted(draft);
+    draft.values.push({ key: K.reward, node: record.claim(key), anchor: key });
   },
 };
 
-function rewardKey(record: RecordContext): KeyName | undefined {
-  return REWARDS.find((key) => record.typeOf(K[key]) === TYPE.number);
+function rewardKey(record: RecordContext): Key | undefined {
+  return REWARDS.find((key) => record.typeOf(key) === TYPE.number);
 }
 
 /** {prompt} alone, or with fields that say how to judge an answer. */
 export const rlPrompt: FormatReader = {
   format: 'rl_prompt',
   kind: 'prompt_only',
+  needs: [[K.prompt], VERIFIERS],
   matches: (record) =>
     isStyled(record, K.prompt) &&
     !record.isGiven(K.completion) &&
     !record.isGiven(K.response) &&
     !record.isGiven(K.generation) &&
-    VERIFIERS.some((key) => record.has(K[key])),
+    VERIFIERS.some((key) => record.has(key)),
   read: readPrompt,
 };
 
 export const promptOnly: FormatReader = {
   format: 'prompt_only',
   kind: 'prompt_only',
+  needs: [[K.prompt]],
   matches: (record) => isStyled(record, K.prompt),
   read: readPrompt,
 };
 
 function readPrompt(record: RecordContext, draft: Draft): void {
-  const prompt = eitherSide(record, draft, 'prompt');
+  const prompt = eitherSide(record, draft, K.prompt);
   if (prompt !== undefined) checkPrompt(record, draft, prompt);
 }
 

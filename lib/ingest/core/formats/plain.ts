@@ -1,29 +1,31 @@
 import type { Draft } from '../draft.ts';
-import { K, type KeyName } from '../keys.ts';
+import { K, type Key, keyName } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { FLAG, TYPE } from '../tape.ts';
 import { isBlankText } from '../white-space.ts';
 import type { FormatReader } from './format.ts';
 import { becomeConverted, firstText, textSide } from './sides.ts';
 
-const TEXTS: readonly KeyName[] = ['text', 'content', 'document', 'raw_content'];
-const SENTENCES: readonly KeyName[] = ['text', 'sentence', 'premise'];
-const LABELS: readonly KeyName[] = ['label', 'target', 'sentiment', 'intent'];
+const TEXTS: readonly Key[] = [K.text, K.content, K.document, K.raw_content];
+const SENTENCES: readonly Key[] = [K.text, K.sentence, K.premise];
+const LABELS: readonly Key[] = [K.label, K.target, K.sentiment, K.intent];
 const CHAT_START = /<\|im_start\|>/;
 
 /** {text}: documents for continued pretraining. */
 export const text: FormatReader = {
   format: 'text',
   kind: 'text',
+  needs: [TEXTS],
+  takesKeyless: true,
   matches: (record) => isBareString(record) || firstText(record, TEXTS) !== undefined,
   read(record, draft) {
     if (isBareString(record)) {
       readBareString(record, draft);
       return;
     }
-    const source = firstText(record, TEXTS) ?? 'text';
-    if (source !== 'text') becomeConverted(draft);
-    if (textSide(record, draft, 'text', source) !== undefined) checkText(record, record.field(K[source]));
+    const source = firstText(record, TEXTS) ?? K.text;
+    if (source !== K.text) becomeConverted(draft);
+    if (textSide(record, draft, K.text, source) !== undefined) checkText(record, record.field(source));
   },
 };
 
@@ -36,7 +38,7 @@ function readBareString(record: RecordContext, draft: Draft): void {
   becomeConverted(draft);
   const from = draft.pieceLength;
   draft.addText(record.tape, record.root);
-  draft.addSide('text', 0, true, from, draft.pieceLength);
+  draft.addSide(K.text, 0, true, from, draft.pieceLength);
   record.report('W_BARE_STRING', record.root);
   checkText(record, record.root);
 }
@@ -49,9 +51,10 @@ function checkText(record: RecordContext, node: number): void {
 export const chatmlText: FormatReader = {
   format: 'chatml_text',
   kind: 'text',
+  needs: [[K.text]],
   matches: (record) => record.isText(K.text) && isChat(record, record.field(K.text)),
   read(record, draft) {
-    textSide(record, draft, 'text');
+    textSide(record, draft, K.text);
     record.report('W_CHATML_TEXT', record.field(K.text));
   },
 };
@@ -64,6 +67,7 @@ function isChat(record: RecordContext, node: number): boolean {
 export const classification: FormatReader = {
   format: 'classification',
   kind: 'classification',
+  needs: [LABELS, SENTENCES],
   matches(record) {
     const label = labelKey(record);
     if (label === undefined) return false;
@@ -71,20 +75,20 @@ export const classification: FormatReader = {
     return firstText(record, SENTENCES) !== undefined;
   },
   read(record, draft) {
-    const source = firstText(record, SENTENCES) ?? 'text';
-    const label = labelKey(record) ?? 'label';
-    if (source !== 'text' || label !== 'label') becomeConverted(draft);
-    if (textSide(record, draft, 'text', source) === undefined) return;
-    checkText(record, record.field(K[source]));
-    if (source === 'premise') textSide(record, draft, 'text_pair', 'hypothesis');
-    else if (record.isText(K.text_pair)) textSide(record, draft, 'text_pair');
-    draft.values.push({ key: 'label', node: record.claim(K[label]), anchor: K[label] });
+    const source = firstText(record, SENTENCES) ?? K.text;
+    const label = labelKey(record) ?? K.label;
+    if (source !== K.text || label !== K.label) becomeConverted(draft);
+    if (textSide(record, draft, K.text, source) === undefined) return;
+    checkText(record, record.field(source));
+    if (source === K.premise) textSide(record, draft, K.text_pair, K.hypothesis);
+    else if (record.isText(K.text_pair)) textSide(record, draft, K.text_pair);
+    draft.values.push({ key: K.label, node: record.claim(label), anchor: label });
   },
 };
 
-function labelKey(record: RecordContext): KeyName | undefined {
+function labelKey(record: RecordContext): Key | undefined {
   return LABELS.find((key) => {
-    const node = record.field(K[key]);
+    const node = record.field(key);
     if (node < 0) return false;
     if (record.tape.isString(node)) return !record.tape.isEmptyText(node);
     return record.tape.has(node, FLAG.integer) && record.tape.type(node) === TYPE.number;
@@ -95,6 +99,7 @@ function labelKey(record: RecordContext): KeyName | undefined {
 export const templateFree: FormatReader = {
   format: 'template_free',
   kind: 'segments',
+  needs: [[K.segments]],
   matches(record) {
     const { tape } = record;
     const list = record.field(K.segments);
@@ -106,7 +111,7 @@ export const templateFree: FormatReader = {
     const { tape } = record;
     const list = record.claim(K.segments);
     for (let node = tape.first(list); node < tape.limit(list); node = tape.after(node)) checkSegment(record, node);
-    draft.values.push({ key: 'segments', node: list, anchor: K.segments });
+    draft.values.push({ key: K.segments, node: list, anchor: K.segments });
   },
 };
 
@@ -124,11 +129,12 @@ function checkSegment(record: RecordContext, node: number): void {
 export const stepwise: FormatReader = {
   format: 'stepwise',
   kind: 'stepwise',
+  needs: [[K.prompt], [K.completions], [K.labels]],
   matches: (record) =>
     record.isText(K.prompt) && record.typeOf(K.completions) === TYPE.array && record.typeOf(K.labels) === TYPE.array,
   read(record, draft) {
     const { tape } = record;
-    textSide(record, draft, 'prompt');
+    textSide(record, draft, K.prompt);
     const completions = record.claim(K.completions);
     const labels = record.claim(K.labels);
     const steps = tape.count(completions);
@@ -141,8 +147,8 @@ export const stepwise: FormatReader = {
       if (tape.type(node) !== TYPE.true && tape.type(node) !== TYPE.false) record.report('E_STEP_LABEL', node);
     }
     draft.values.push(
-      { key: 'completions', node: completions, anchor: K.completions },
-      { key: 'labels', node: labels, anchor: K.labels },
+      { key: K.completions, node: completions, anchor: K.completions },
+      { key: K.labels, node: labels, anchor: K.labels },
     );
   },
 };
@@ -151,11 +157,12 @@ export const stepwise: FormatReader = {
 export const tokenized: FormatReader = {
   format: 'tokenized',
   kind: 'tokenized',
+  needs: [[K.input_ids]],
   matches: (record) => record.typeOf(K.input_ids) === TYPE.array && isNumberList(record, record.field(K.input_ids)),
   read(record, draft) {
-    const length = readTokens(record, draft, 'input_ids', -1);
-    for (const key of ['attention_mask', 'labels'] as const)
-      if (record.has(K[key])) readTokens(record, draft, key, length);
+    const length = readTokens(record, draft, K.input_ids, -1);
+    for (const key of [K.attention_mask, K.labels] as const)
+      if (record.has(key)) readTokens(record, draft, key, length);
   },
 };
 
@@ -165,9 +172,9 @@ function isNumberList(record: RecordContext, list: number): boolean {
 }
 
 /** Checks a list of integers and takes it over. Returns its length. */
-function readTokens(record: RecordContext, draft: Draft, key: KeyName, expected: number): number {
+function readTokens(record: RecordContext, draft: Draft, key: Key, expected: number): number {
   const { tape } = record;
-  const list = record.claim(K[key]);
+  const list = record.claim(key);
   if (tape.type(list) !== TYPE.array) {
     record.report('E_FIELD_TYPE', list, { expected: 'a list of integers', found: record.nameOfType(list) });
     return 0;
@@ -176,17 +183,17 @@ function readTokens(record: RecordContext, draft: Draft, key: KeyName, expected:
   for (let node = tape.first(list); node < tape.limit(list); node = tape.after(node)) {
     length++;
     if (isToken(record, node, key)) continue;
-    record.report('E_TOKEN_VALUE', node, { field: key, range: key === 'labels' ? ' from -100' : ' from 0' });
+    record.report('E_TOKEN_VALUE', node, { field: keyName(key), range: key === K.labels ? ' from -100' : ' from 0' });
     return length;
   }
-  if (expected >= 0 && length !== expected) record.report('E_TOKEN_LENGTH', list, { field: key });
-  draft.values.push({ key, node: list, anchor: K[key] });
+  if (expected >= 0 && length !== expected) record.report('E_TOKEN_LENGTH', list, { field: keyName(key) });
+  draft.values.push({ key, node: list, anchor: key });
   return length;
 }
 
-function isToken(record: RecordContext, node: number, key: KeyName): boolean {
+function isToken(record: RecordContext, node: number, key: Key): boolean {
   const { tape } = record;
   if (tape.type(node) !== TYPE.number || !tape.has(node, FLAG.integer)) return false;
   if (record.workspace.view.getUint8(tape.start(node)) !== 0x2d) return true;
-  return key === 'labels' && Number(record.sourceText(node)) >= -100;
+  return key === K.labels && Number(record.sourceText(node)) >= -100;
 }

@@ -1,15 +1,15 @@
 import { sameMessage } from '../compare.ts';
 import { isMessages } from '../conversation.ts';
 import { type Draft, type DraftSide, ROLE } from '../draft.ts';
-import { K, type KeyName } from '../keys.ts';
+import { K, type Key, keyName } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { isBlankText } from '../white-space.ts';
 import { addSystemField } from './messages.ts';
 import { splitCommonPrefix, wrapAnswer } from './preference.ts';
 import { addTextMessage, becomeConverted } from './sides.ts';
 
-const LISTS: readonly KeyName[] = ['prompt', 'conversations', 'conversation', 'messages'];
-const TEXTS: readonly KeyName[] = ['prompt', 'instruction', 'question', 'query', 'input'];
+const LISTS: readonly Key[] = [K.prompt, K.conversations, K.conversation, K.messages];
+const TEXTS: readonly Key[] = [K.prompt, K.instruction, K.question, K.query, K.input];
 
 /** Reads the prompt of a pair from wherever the record has it. Undefined when there is none, or when it was refused. */
 export function addPrompt(
@@ -18,9 +18,9 @@ export function addPrompt(
   chosen: DraftSide,
   rejected: DraftSide,
 ): DraftSide | undefined {
-  const list = LISTS.find((key) => isMessages(record.tape, record.field(K[key])));
+  const list = LISTS.find((key) => isMessages(record.tape, record.field(key)));
   if (list !== undefined) return addListPrompt(record, draft, list, chosen, rejected);
-  const text = TEXTS.find((key) => record.isText(K[key]));
+  const text = TEXTS.find((key) => record.isText(key));
   if (text === undefined) return undefined;
   if (chosen.isText) return addTextPrompt(record, draft, text);
   return addTextPromptOfMessages(record, draft, text, chosen, rejected);
@@ -29,14 +29,14 @@ export function addPrompt(
 function addListPrompt(
   record: RecordContext,
   draft: Draft,
-  key: KeyName,
+  key: Key,
   chosen: DraftSide,
   rejected: DraftSide,
 ): DraftSide | undefined {
-  if (key !== 'prompt') becomeConverted(draft);
+  if (key !== K.prompt) becomeConverted(draft);
   const from = draft.messageCount;
-  addSystemField(record, draft, K[key]);
-  record.conversations.list(draft, record.claim(K[key]));
+  addSystemField(record, draft, key);
+  record.conversations.list(draft, record.claim(key));
   const to = draft.messageCount;
   if (chosen.isText) {
     becomeConverted(draft);
@@ -45,7 +45,7 @@ function addListPrompt(
   } else {
     for (const answer of [chosen, rejected]) dropRepeatedPrompt(record, draft, [from, to], answer);
   }
-  return draft.addFirstSide('prompt', K[key], false, from, to);
+  return draft.addFirstSide(K.prompt, key, false, from, to);
 }
 
 /** Answers that begin with the whole prompt lose it. */
@@ -66,42 +66,45 @@ function dropRepeatedPrompt(
 }
 
 /** Instruction and input are joined as in alpaca; a system prompt goes before them. */
-function addTextPrompt(record: RecordContext, draft: Draft, key: KeyName): DraftSide {
+function addTextPrompt(record: RecordContext, draft: Draft, key: Key): DraftSide {
   const from = draft.pieceLength;
-  const texts: { key: KeyName; node: number }[] = [];
-  const add = (name: KeyName) => {
-    const node = record.field(K[name]);
+  const texts: { key: Key; node: number }[] = [];
+  const add = (name: Key) => {
+    const node = record.field(name);
     if (node < 0 || !record.tape.isString(node) || isBlankText(record, node)) return;
-    texts.push({ key: name, node: record.claim(K[name]) });
+    texts.push({ key: name, node: record.claim(name) });
   };
-  if (record.isText(K.system)) add('system');
-  texts.push({ key, node: record.claim(K[key]) });
-  if (key === 'instruction') add('input');
+  if (record.isText(K.system)) add(K.system);
+  texts.push({ key, node: record.claim(key) });
+  if (key === K.instruction) add(K.input);
   for (const [i, { node }] of texts.entries()) {
     if (i > 0) draft.addJoint();
     draft.addText(record.tape, node);
   }
-  if (key !== 'prompt' || texts.length > 1) becomeConverted(draft);
-  if (texts.length > 1) draft.originals.push({ name: 'alpaca', members: texts });
-  return draft.addFirstSide('prompt', K[key], true, from, draft.pieceLength);
+  if (key !== K.prompt || texts.length > 1) becomeConverted(draft);
+  if (texts.length > 1) {
+    const originals = draft.addOriginals(K.alpaca);
+    for (const { key: name, node } of texts) originals.add(name, node);
+  }
+  return draft.addFirstSide(K.prompt, key, true, from, draft.pieceLength);
 }
 
 /** A prompt text beside message lists is the user message before them, or repeats what they begin with. */
 function addTextPromptOfMessages(
   record: RecordContext,
   draft: Draft,
-  key: KeyName,
+  key: Key,
   chosen: DraftSide,
   rejected: DraftSide,
 ): DraftSide | undefined {
   const first = chosen.to > chosen.from ? draft.message(chosen.from) : undefined;
   if (first?.role !== ROLE.assistant) {
-    record.report('W_REDUNDANT_FIELD', record.field(K[key]), { field: key, kept: 'the messages' });
+    record.report('W_REDUNDANT_FIELD', record.field(key), { field: keyName(key), kept: 'the messages' });
     return splitCommonPrefix(record, draft, chosen, rejected);
   }
   becomeConverted(draft);
   const from = draft.messageCount;
   addSystemField(record, draft, 0);
-  addTextMessage(record, draft, ROLE.user, record.claim(K[key]));
-  return draft.addFirstSide('prompt', K[key], false, from, draft.messageCount);
+  addTextMessage(record, draft, ROLE.user, record.claim(key));
+  return draft.addFirstSide(K.prompt, key, false, from, draft.messageCount);
 }

@@ -2,7 +2,7 @@ import { checkConversation } from '../check-conversation.ts';
 import { differInSpaceOnly, sameMessage, samePieces } from '../compare.ts';
 import { isMessage, isMessages } from '../conversation.ts';
 import { type Draft, type DraftSide, ROLE } from '../draft.ts';
-import { K, type KeyName } from '../keys.ts';
+import { K, type Key, keyName } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { TYPE } from '../tape.ts';
 import { isBlankText } from '../white-space.ts';
@@ -12,41 +12,42 @@ import { addPrompt } from './preference-prompt.ts';
 import { becomeConverted } from './sides.ts';
 import { splitTranscripts } from './transcript.ts';
 
-const PAIRS: readonly (readonly [KeyName, KeyName])[] = [
-  ['chosen', 'rejected'],
-  ['chosen_response', 'rejected_response'],
-  ['chosen_messages', 'rejected_messages'],
-  ['response_j', 'response_k'],
+const PAIRS: readonly (readonly [Key, Key])[] = [
+  [K.chosen, K.rejected],
+  [K.chosen_response, K.rejected_response],
+  [K.chosen_messages, K.rejected_messages],
+  [K.response_j, K.response_k],
 ];
-const REJECTED: readonly KeyName[] = ['rejected_response', 'rejected_messages', 'rejected_message'];
+const REJECTED: readonly Key[] = [K.rejected_response, K.rejected_messages, K.rejected_message];
 
 /** A chosen and a rejected answer under any of their names, with or without a prompt. */
 export const preference: FormatReader = {
   format: 'preference',
   kind: 'preference',
+  needs: [[...PAIRS.map(([, rejected]) => rejected), ...REJECTED]],
   matches: (record) => pairOf(record) !== undefined || rejectedOnly(record) !== undefined,
   read(record, draft) {
     const pair = pairOf(record);
-    if (pair === undefined) readRejectedOnly(record, draft, rejectedOnly(record) ?? 'rejected_response');
+    if (pair === undefined) readRejectedOnly(record, draft, rejectedOnly(record) ?? K.rejected_response);
     else readPair(record, draft, pair[0], pair[1]);
-    if (record.isGiven(K.margin)) draft.values.push({ key: 'margin', node: record.claim(K.margin), anchor: K.margin });
+    if (record.isGiven(K.margin)) draft.values.push({ key: K.margin, node: record.claim(K.margin), anchor: K.margin });
   },
 };
 
-function pairOf(record: RecordContext): readonly [KeyName, KeyName] | undefined {
-  return PAIRS.find(([chosen, rejected]) => record.has(K[chosen]) && record.has(K[rejected]));
+function pairOf(record: RecordContext): readonly [Key, Key] | undefined {
+  return PAIRS.find(([chosen, rejected]) => record.has(chosen) && record.has(rejected));
 }
 
 /** ms-swift: the conversation holds the chosen answer, a field the rejected one. */
-function rejectedOnly(record: RecordContext): KeyName | undefined {
+function rejectedOnly(record: RecordContext): Key | undefined {
   if (!isMessages(record.tape, record.field(K.messages))) return undefined;
-  return REJECTED.find((key) => record.isGiven(K[key]));
+  return REJECTED.find((key) => record.isGiven(key));
 }
 
-function readPair(record: RecordContext, draft: Draft, chosenKey: KeyName, rejectedKey: KeyName): void {
-  if (chosenKey !== 'chosen') becomeConverted(draft);
-  const chosen = readAnswer(record, draft, 'chosen', chosenKey);
-  const rejected = readAnswer(record, draft, 'rejected', rejectedKey);
+function readPair(record: RecordContext, draft: Draft, chosenKey: Key, rejectedKey: Key): void {
+  if (chosenKey !== K.chosen) becomeConverted(draft);
+  const chosen = readAnswer(record, draft, K.chosen, chosenKey);
+  const rejected = readAnswer(record, draft, K.rejected, rejectedKey);
   if (chosen === undefined || rejected === undefined) return;
   if (chosen.isText !== rejected.isText) {
     record.report('E_PREF_STYLE', record.field(rejected.anchor));
@@ -59,14 +60,14 @@ function readPair(record: RecordContext, draft: Draft, chosenKey: KeyName, rejec
 }
 
 /** An answer is a string, a list of messages, one message, or an object that holds messages. */
-export function readAnswer(record: RecordContext, draft: Draft, key: KeyName, source: KeyName): DraftSide | undefined {
+export function readAnswer(record: RecordContext, draft: Draft, key: Key, source: Key): DraftSide | undefined {
   const { tape } = record;
-  const node = record.claim(K[source]);
+  const node = record.claim(source);
   const pieces = draft.pieceLength;
   const messages = draft.messageCount;
   if (tape.isString(node)) {
     draft.addText(tape, node);
-    return draft.addSide(key, K[source], true, pieces, draft.pieceLength);
+    return draft.addSide(key, source, true, pieces, draft.pieceLength);
   }
   const inner = tape.type(node) === TYPE.object ? tape.member(node, K.messages) : -1;
   if (isMessage(tape, node)) {
@@ -81,7 +82,7 @@ export function readAnswer(record: RecordContext, draft: Draft, key: KeyName, so
     record.report('E_FIELD_TYPE', node, { expected: 'a string or messages', found: record.nameOfType(node) });
     return undefined;
   }
-  return draft.addSide(key, K[source], false, messages, draft.messageCount);
+  return draft.addSide(key, source, false, messages, draft.messageCount);
 }
 
 function withoutPrompt(record: RecordContext, draft: Draft, chosen: DraftSide, rejected: DraftSide): void {
@@ -122,14 +123,14 @@ export function splitCommonPrefix(
   const from = chosen.from;
   chosen.from += shared;
   rejected.from += shared;
-  return draft.addFirstSide('prompt', 0, false, from, from + shared);
+  return draft.addFirstSide(K.prompt, 0, false, from, from + shared);
 }
 
 /** The conversation's answer is chosen; what follows the last user message is the answer. */
-function readRejectedOnly(record: RecordContext, draft: Draft, rejectedKey: KeyName): void {
+function readRejectedOnly(record: RecordContext, draft: Draft, rejectedKey: Key): void {
   becomeConverted(draft);
-  const chosen = readAnswer(record, draft, 'chosen', 'messages');
-  const rejected = readAnswer(record, draft, 'rejected', rejectedKey);
+  const chosen = readAnswer(record, draft, K.chosen, K.messages);
+  const rejected = readAnswer(record, draft, K.rejected, rejectedKey);
   if (chosen === undefined || rejected === undefined) return;
   if (rejected.isText) wrapAnswer(record, draft, rejected);
   const isWhole = rejected.to > rejected.from && draft.message(rejected.from).role !== ROLE.assistant;
@@ -146,7 +147,7 @@ function splitAfterUser(record: RecordContext, draft: Draft, chosen: DraftSide):
   }
   const from = chosen.from;
   chosen.from = last + 1;
-  return draft.addFirstSide('prompt', 0, false, from, last + 1);
+  return draft.addFirstSide(K.prompt, 0, false, from, last + 1);
 }
 
 /** Makes a text the content of an assistant message. */
@@ -182,11 +183,11 @@ export function finishPair(
 function checkAnswer(record: RecordContext, draft: Draft, side: DraftSide): void {
   const node = record.field(side.anchor);
   if (side.isText) {
-    if (isBlankText(record, node)) record.report('E_PREF_EMPTY', node, { side: side.key });
+    if (isBlankText(record, node)) record.report('E_PREF_EMPTY', node, { side: keyName(side.key) });
     return;
   }
   if (side.to === side.from) return;
-  if (draft.message(side.from).role !== ROLE.assistant) record.report('E_PREF_ROLE', node, { side: side.key });
+  if (draft.message(side.from).role !== ROLE.assistant) record.report('E_PREF_ROLE', node, { side: keyName(side.key) });
   if (side.to - side.from > 1) record.findings.count('T_PREF_LONG');
   checkConversation(record, draft, side.from, side.to, 'answer');
 }

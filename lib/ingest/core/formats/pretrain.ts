@@ -9,6 +9,7 @@ import type { FormatReader } from './format.ts';
 export const pretrain: FormatReader = {
   format: 'messages',
   kind: 'text',
+  needs: [[K.messages]],
   matches(record) {
     const list = record.field(K.messages);
     return isMessages(record.tape, list) && isPretrain(record, record.tape.first(list));
@@ -32,7 +33,7 @@ export const pretrain: FormatReader = {
       draft.addText(tape, content);
       if (isBlankText(record, content)) record.report('E_CONTENT_EMPTY', content);
     }
-    draft.addSide('text', 0, true, from, draft.pieceLength);
+    draft.addSide(K.text, 0, true, from, draft.pieceLength);
   },
 };
 

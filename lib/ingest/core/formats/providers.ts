@@ -1,18 +1,19 @@
 import { endsOpen } from '../conversation.ts';
 import { CONTENT, type Draft, ROLE } from '../draft.ts';
-import { K, type KeyName } from '../keys.ts';
+import { K, type Key } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { TYPE } from '../tape.ts';
 import type { FormatReader } from './format.ts';
 import { addSystemParts } from './messages.ts';
 import { addTextMessage, becomeConverted, messagesSide } from './sides.ts';
 
-const SYSTEMS: readonly KeyName[] = ['systemInstruction', 'system_instruction'];
+const SYSTEMS: readonly Key[] = [K.systemInstruction, K.system_instruction];
 
 /** {systemInstruction?, contents: [{role, parts}]} of Vertex AI. */
 export const gemini: FormatReader = {
   format: 'gemini',
   kind: 'messages',
+  needs: [[K.contents]],
   matches(record) {
     const { tape } = record;
     const list = record.field(K.contents);
@@ -24,16 +25,16 @@ export const gemini: FormatReader = {
   read(record, draft) {
     becomeConverted(draft);
     addInstruction(record, draft);
-    const side = messagesSide(record, draft, 'messages', 'contents');
+    const side = messagesSide(record, draft, K.messages, K.contents);
     if (side !== undefined) side.from = 0;
   },
 };
 
 function addInstruction(record: RecordContext, draft: Draft): void {
   const { tape } = record;
-  const key = SYSTEMS.find((name) => record.isGiven(K[name]));
+  const key = SYSTEMS.find((name) => record.isGiven(name));
   if (key === undefined) return;
-  const node = record.claim(K[key]);
+  const node = record.claim(key);
   if (tape.isString(node)) {
     addTextMessage(record, draft, ROLE.system, node);
     return;
@@ -51,6 +52,7 @@ const CALL = /^<functioncall>\s*(\{[\s\S]*\})\s*$/;
 export const glaiveRaw: FormatReader = {
   format: 'glaive_raw',
   kind: 'messages',
+  needs: [[K.chat]],
   matches: (record) => record.isText(K.chat) && /(^|\n)\s*USER:/.test(record.text(record.field(K.chat))),
   read(record, draft) {
     becomeConverted(draft);
@@ -58,7 +60,7 @@ export const glaiveRaw: FormatReader = {
     if (system >= 0) addText(record, draft, ROLE.system, system, record.text(system).replace(/^SYSTEM:\s?/, ''));
     const chat = record.claim(K.chat);
     for (const { role, text } of turnsOf(record.text(chat))) addTurn(record, draft, chat, role, text);
-    draft.addSide('messages', 0, false, 0, draft.messageCount);
+    draft.addSide(K.messages, 0, false, 0, draft.messageCount);
   },
 };
 

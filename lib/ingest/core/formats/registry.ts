@@ -1,7 +1,3 @@
-import type { FormatChoice, SourceFormat } from '@/lib/ingest/types.ts';
-import type { Draft } from '../draft.ts';
-import { foldKeys } from '../fold-keys.ts';
-import type { RecordContext } from '../record.ts';
 import type { FormatReader } from './format.ts';
 import { alpaca, openorca, qa, queryResponse, selfInstruct, xlam } from './instruction.ts';
 import { bareMessages, bedrockConverse, llamafactoryV1, messages, sharegpt, swiftPairs } from './messages.ts';
@@ -46,31 +42,3 @@ export const READERS: readonly FormatReader[] = [
   chatmlText,
   text,
 ];
-
-/** The format that the caller chose; undefined for detection. */
-export function chosenFormat(choice: FormatChoice): SourceFormat | undefined {
-  if (choice === 'auto') return undefined;
-  return choice === 'raw_text' ? 'text' : choice;
-}
-
-/**
- * The reader of a record: of the chosen format when the record has its shape, else of the first that matches. Where none
- * does, keys are taken for the known ones that differ in case only.
- */
-export function findReader(
-  record: RecordContext,
-  draft: Draft,
-  chosen: SourceFormat | undefined,
-): FormatReader | undefined {
-  const found = match(record, chosen);
-  if (found !== undefined || !foldKeys(record, draft)) return found;
-  return match(record, chosen);
-}
-
-function match(record: RecordContext, chosen: SourceFormat | undefined): FormatReader | undefined {
-  if (chosen !== undefined) {
-    for (const reader of READERS) if (reader.format === chosen && reader.matches(record)) return reader;
-  }
-  for (const reader of READERS) if (reader.matches(record)) return reader;
-  return undefined;
-}

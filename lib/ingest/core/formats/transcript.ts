@@ -1,4 +1,5 @@
 import type { Draft, DraftSide } from '../draft.ts';
+import { K } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { sameBytes } from '../text.ts';
 import { becomeConverted } from './sides.ts';
@@ -31,7 +32,7 @@ export function splitTranscripts(record: RecordContext, draft: Draft, chosen: Dr
   draft.addPiece(tape.start(a), endA, -1);
   draft.addPiece(endA, tape.end(a), -1);
   draft.addPiece(endB, tape.end(b), -1);
-  draft.addFirstSide('prompt', 0, true, from, from + 3);
+  draft.addFirstSide(K.prompt, 0, true, from, from + 3);
   chosen.from = from + 3;
   chosen.to = from + 6;
   rejected.from = from + 6;
