@@ -99,7 +99,7 @@ export class JobClaims {
 
   /** Ends a job whose handler has stopped because it was asked to. */
   async settleCancelled(claim: Claim): Promise<boolean> {
-    return this.#write(claim, { ...RELEASED, state: 'cancelled', finishedAt: sql`now()` });
+    return this.#write(claim, ended('cancelled'));
   }
 
   /**
@@ -114,13 +114,14 @@ export class JobClaims {
     };
     const { rows } = await this.#database.execute<{ id: string; type: string; state: string }>(sql`
       with lapsed as materialized (
-        select id, case when cancel_requested then 'cancelled'
-                        when attempts >= max_attempts and not run_again then 'failed' else 'queued' end as next
+        select id, case when run_again then 'queued' when cancel_requested then 'cancelled'
+                        when attempts >= max_attempts then 'failed' else 'queued' end as next
         from longshore.jobs where state = 'running' and lease_until < now() for update skip locked
       )
       update longshore.jobs j set
         state = lapsed.next, lease_owner = null, lease_until = null, run_at = now(), updated_at = now(),
-        attempts = case when j.attempts >= j.max_attempts and lapsed.next = 'queued' then 0 else j.attempts end,
+        attempts = case when j.run_again then 0 else j.attempts end,
+        cancel_requested = j.cancel_requested and not j.run_again, run_again = false,
         finished_at = case when lapsed.next <> 'queued' then now() end,
         error = ${JSON.stringify(lost)}::jsonb
       from lapsed where j.id = lapsed.id
@@ -142,18 +143,31 @@ type JobChange = { [column in keyof typeof jobs.$inferInsert]?: (typeof jobs.$in
 
 const RELEASED = { leaseOwner: null, leaseUntil: null } satisfies JobChange;
 
+/** Waits again, unless it was to be cancelled meanwhile and nobody has asked for it since. */
 function queued(delayMs: number): JobChange {
-  return { ...RELEASED, state: 'queued', runAt: sql`now() + ${milliseconds(delayMs)}` };
+  const cancelled = sql`${jobs.cancelRequested} and not ${jobs.runAgain}`;
+  return {
+    ...RELEASED,
+    state: sql`case when ${cancelled} then 'cancelled' else 'queued' end`,
+    finishedAt: sql`case when ${cancelled} then now() end`,
+    cancelRequested: cancelled,
+    runAt: sql`now() + ${milliseconds(delayMs)}`,
+    runAgain: false,
+  };
 }
 
-/** Ended, unless it was asked for once more while it was running: then it starts afresh. */
-function ended(state: 'completed' | 'failed'): JobChange {
+/**
+ * Ended, unless it was asked for once more while it was running: then it starts afresh. A wish to cancel from before that
+ * was meant for the run that ends here (`cancel` itself takes back what was asked for until then).
+ */
+function ended(state: 'completed' | 'failed' | 'cancelled'): JobChange {
   return {
     ...RELEASED,
     state: sql`case when ${jobs.runAgain} then 'queued' else ${state} end`,
     finishedAt: sql`case when ${jobs.runAgain} then null else now() end`,
     attempts: sql`case when ${jobs.runAgain} then 0 else ${jobs.attempts} end`,
     runAt: sql`case when ${jobs.runAgain} then now() else ${jobs.runAt} end`,
+    cancelRequested: sql`case when ${jobs.runAgain} then false else ${jobs.cancelRequested} end`,
     runAgain: false,
   };
 }

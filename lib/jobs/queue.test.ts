@@ -185,6 +185,32 @@ describeDatabase('the job queue', (database) => {
     expect(await queue().cancel('nobody')).toBeUndefined();
   });
 
+  test.each(['settled', 'lapsed'])(
+    'what is asked for after a cancel runs, although the run before it was cancelled: %s',
+    async (how) => {
+      const id = await enqueue({ dedupeKey: 'k' });
+      const job = await takeOne();
+      await queue().cancel(id);
+      await enqueue({ dedupeKey: 'k' });
+      if (how === 'settled') await claims().settleCancelled(job);
+      else await lapse(id).then(() => claims().takeOverExpired());
+      expect(await row(id)).toMatchObject({ state: 'queued', cancelRequested: false, runAgain: false, attempts: 0 });
+      expect(await claims().heartbeat([pulseOf(await takeOne())])).toEqual(new Map([[id, 'held']]));
+    },
+  );
+
+  test.each(['failed', 'handed back'])(
+    'a job that was to be cancelled is not queued again when it is %s',
+    async (how) => {
+      const id = await enqueue();
+      const job = await takeOne();
+      await queue().cancel(id);
+      if (how === 'failed') await claims().fail(job, { code: 'x', message: '', hint: null }, 0);
+      else await claims().handBack(job);
+      expect(await row(id)).toMatchObject({ state: 'cancelled', finishedAt: expect.any(Date), leaseOwner: null });
+    },
+  );
+
   test('completed with its effect in one transaction, both happen or neither', async () => {
     const id = await enqueue();
     const job = await takeOne();

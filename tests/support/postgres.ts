@@ -69,6 +69,8 @@ class Cluster implements TestPostgres {
     this.#keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', this.#folder, binaries(), String(this.#port)], {
       ...(await unprivileged()),
       stdio: ['pipe', 'ignore', 'inherit'],
+      // A group of its own: what ends this process and its group must leave the shell to clear up.
+      detached: true,
     });
     await this.#untilReady(this.#keeper);
   }
