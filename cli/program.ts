@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { projectRoot } from '@/lib/config/entry-points.ts';
 import { addKeys, addUsers } from './commands/accounts.ts';
+import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addGet, addUrl } from './commands/get.ts';
@@ -42,6 +43,7 @@ export function createProgram(context: CliContext): Command {
     addSecrets,
     addDoctor,
     addSignIn,
+    addBackup,
     addUsers,
     addKeys,
   ])

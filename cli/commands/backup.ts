@@ -1,0 +1,110 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { type Config, readConfig } from '@/lib/config/config.ts';
+import { createDurably } from '@/lib/config/durable-file.ts';
+import { KEY_FILE, loadMasterKeys } from '@/lib/config/master-key.ts';
+import { backupTo } from '@/lib/db/backup/backup.ts';
+import type { BackupKey } from '@/lib/db/backup/key-box.ts';
+import { restoreFrom } from '@/lib/db/backup/restore.ts';
+import { type DatabaseHandle, openDatabase } from '@/lib/db/database.ts';
+import { LongshoreError } from '@/lib/errors.ts';
+import type { CliContext } from '../context.ts';
+import { note, printJson, printLine } from '../output/terminal.ts';
+import { formatCount } from '../output/units.ts';
+
+interface BackupFlags {
+  passphraseFile?: string;
+  keys: boolean;
+}
+
+interface RestoreFlags {
+  passphraseFile?: string;
+  replace: boolean;
+}
+
+const WHEN =
+  'The embedded database must not be in use: stop the server first. A PostgreSQL may stay in use for a backup.';
+
+export function addBackup(program: Command, context: CliContext): void {
+  program
+    .command('backup')
+    .description('write all rows, and the key that the secrets need, to one file')
+    .argument('<file>')
+    .option('--passphrase-file <file>', 'seal the key with the passphrase in this file')
+    .option('--no-keys', 'leave the key out')
+    .addHelpText(
+      'after',
+      `\n${WHEN} Objects are not in it: they are in the stores.\n\nExample: longshore backup longshore.backup --passphrase-file pass.txt`,
+    )
+    .action((file: string, flags: BackupFlags) => backup(context, file, flags));
+  program
+    .command('restore')
+    .description('put the rows of a backup into this installation; refused unless it is empty')
+    .argument('<file>')
+    .option('--passphrase-file <file>', 'the passphrase that seals the key')
+    .option('--replace', 'remove every row that is there now', false)
+    .addHelpText('after', `\n${WHEN}\n\nExample: DATABASE_URL=postgres://… longshore restore longshore.backup`)
+    .action((file: string, flags: RestoreFlags) => restore(context, file, flags));
+}
+
+async function backup({ terminal, signal }: CliContext, file: string, flags: BackupFlags): Promise<void> {
+  const config = readConfig();
+  const keys = flags.keys ? await backupKeys(config) : undefined;
+  const passphrase = await passphraseOf(flags.passphraseFile);
+  const summary = await withDatabase(config, (handle) => backupTo(handle, file, { keys, passphrase, signal }));
+  if (summary.keys === 'plain')
+    note(
+      terminal,
+      'The key lies open in the file: whoever reads it can open every secret. Seal it with --passphrase-file.',
+    );
+  if (terminal.json) return printJson(terminal, summary);
+  const rows = Object.values(summary.rows).reduce((sum, count) => sum + count, 0);
+  printLine(terminal, `${file}  ${formatCount(rows)} rows, sha256 ${summary.sha256}`);
+}
+
+async function restore({ terminal }: CliContext, file: string, flags: RestoreFlags): Promise<void> {
+  const config = readConfig();
+  const options = { passphrase: await passphraseOf(flags.passphraseFile), replace: flags.replace };
+  const summary = await withDatabase(config, (handle) => restoreFrom(handle, file, options));
+  const { keys, ...facts } = summary;
+  if (terminal.json) printJson(terminal, facts);
+  else printLine(terminal, `${formatCount(summary.rows)} rows of ${summary.created_at} restored`);
+  note(terminal, await placeKey(config, keys));
+}
+
+async function withDatabase<T>(config: Config, work: (handle: DatabaseHandle) => Promise<T>): Promise<T> {
+  const { database, dataDir } = config;
+  const handle = await openDatabase(database.kind === 'embedded' ? { dataDir } : { url: database.url });
+  try {
+    return await work(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function backupKeys(config: Config): Promise<BackupKey[]> {
+  const { current, previous } = await loadMasterKeys(config);
+  return [current, ...previous].map(({ id, bytes }) => ({ id, hex: bytes.toString('hex') }));
+}
+
+/** Puts the backup's key where the installation reads it, unless another is there already: that one is never replaced. */
+async function placeKey(config: Config, keys: readonly BackupKey[] | undefined): Promise<string> {
+  const [key] = keys ?? [];
+  if (key === undefined)
+    return 'The backup gave no key: stored secrets open only with the ENCRYPTION_KEY they were made under.';
+  const path = join(config.dataDir, KEY_FILE);
+  const present = config.encryption.key ?? (await readFile(path, 'utf8').catch(() => undefined))?.trim();
+  if (present === key.hex) return 'The key is the one this installation uses.';
+  if (present !== undefined)
+    return 'This installation has another key. Add the one of the backup to ENCRYPTION_KEYS_PREVIOUS, or its secrets stay closed.';
+  await createDurably(path, `${key.hex}\n`);
+  return `The key was written to ${path}.`;
+}
+
+async function passphraseOf(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  const text = (await readFile(file, 'utf8').catch(() => '')).trimEnd();
+  if (text !== '') return text;
+  throw new LongshoreError('file_unreadable', `${file} holds no passphrase.`);
+}
