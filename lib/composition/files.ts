@@ -20,6 +20,8 @@ export async function composeFiles(ground: { config: Config; keys: MasterKeys; b
     publicUrl: baseUrl.origin,
     keys: [signingKey(keys.current), ...keys.previous.map(signingKey)],
   });
-  const store = await createStorageService('filesystem', { root: join(config.dataDir, 'objects'), signer });
+  // The name and not the path is what replica rows record: DATA_DIR may move to another disk or mount point.
+  const root = join(config.dataDir, 'objects');
+  const store = await createStorageService('filesystem', { root, name: 'objects', signer });
   return { store, signer };
 }

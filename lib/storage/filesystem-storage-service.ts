@@ -52,6 +52,8 @@ import { FileReader } from '@/lib/streams/file-reader.ts';
 export interface FilesystemStorageOptions {
   /** Made when absent. Its parent decides which disk the objects are on. */
   root: string;
+  /** What replica rows record as the bucket, so that the folder may move. Default: the resolved root. */
+  name?: string;
   signer: FileUrlSigner;
   now?: () => Date;
   openFile?: OpenFile;
@@ -65,6 +67,7 @@ type Operation = StorageErrorContext['operation'];
 export class FilesystemStorageService implements StorageService {
   readonly provider = 'filesystem';
   readonly bucket: string;
+  private readonly root: string;
   readonly endpoint = undefined;
   readonly region = undefined;
   readonly capabilities: StorageCapabilities = {
@@ -80,7 +83,8 @@ export class FilesystemStorageService implements StorageService {
 
   /** `root` MUST be a real path that `open` has prepared: use FilesystemStorageService.open. */
   private constructor(root: string, options: FilesystemStorageOptions) {
-    this.bucket = root;
+    this.root = root;
+    this.bucket = options.name ?? root;
     this.signer = options.signer;
     this.now = options.now ?? (() => new Date());
     this.openFile = options.openFile ?? open;
@@ -137,7 +141,7 @@ export class FilesystemStorageService implements StorageService {
   async delete(key: string, options: { versionId?: string } = {}): Promise<void> {
     return this.guard('delete', key, async () => {
       this.refuseVersion('delete', key, options.versionId);
-      const place = placeOf(this.bucket, key);
+      const place = placeOf(this.root, key);
       const record = await this.recordAt(place);
       if (record === 'absent') return this.proveRoot('delete');
       await rm(place.recordPath, { force: true });
@@ -152,10 +156,10 @@ export class FilesystemStorageService implements StorageService {
       const limit = options.limit ?? 1000;
       const objects: ObjectStat[] = [];
       await this.proveRoot('list');
-      for await (const key of walkKeys(this.bucket, prefix, options.cursor)) {
+      for await (const key of walkKeys(this.root, prefix, options.cursor)) {
         options.signal?.throwIfAborted();
         if (objects.length === limit) return { objects, nextCursor: objects.at(-1)?.key };
-        const record = await this.recordAt(placeOf(this.bucket, key));
+        const record = await this.recordAt(placeOf(this.root, key));
         if (record !== 'absent') objects.push(record === 'damaged' ? damagedStat(key) : statOf(key, record));
       }
       return { objects, nextCursor: undefined };
@@ -177,7 +181,7 @@ export class FilesystemStorageService implements StorageService {
   async probe(): Promise<void> {
     await this.guard('probe', undefined, async () => {
       await this.proveRoot('probe');
-      await access(this.bucket, constants.R_OK | constants.W_OK | constants.X_OK);
+      await access(this.root, constants.R_OK | constants.W_OK | constants.X_OK);
     });
   }
 
@@ -187,7 +191,7 @@ export class FilesystemStorageService implements StorageService {
    */
   async sweep(options: { olderThanMs?: number } = {}): Promise<number> {
     const olderThanMs = options.olderThanMs ?? LEFTOVER_AGE_MS;
-    return this.guard('delete', undefined, () => sweepLeftovers(this.bucket, olderThanMs, this.now().getTime()));
+    return this.guard('delete', undefined, () => sweepLeftovers(this.root, olderThanMs, this.now().getTime()));
   }
 
   private async writeObject(place: ObjectPlace, body: ReplayableBody, options: PutOptions): Promise<ObjectRecord> {
@@ -239,7 +243,7 @@ export class FilesystemStorageService implements StorageService {
    * or delete came between, and the record is read again.
    */
   private async openObject(key: string): Promise<{ record: ObjectRecord; handle: FileHandle }> {
-    const place = placeOf(this.bucket, key);
+    const place = placeOf(this.root, key);
     let missing = '';
     for (;;) {
       const record = await this.recordAt(place);
@@ -263,7 +267,7 @@ export class FilesystemStorageService implements StorageService {
   }
 
   private async recordAt(place: ObjectPlace): Promise<ObjectRecord | 'absent' | 'damaged'> {
-    await refuseSymlinks(this.bucket, place.folder);
+    await refuseSymlinks(this.root, place.folder);
     const flag = constants.O_RDONLY | constants.O_NOFOLLOW;
     const text = await readFile(place.recordPath, { encoding: 'utf8', flag }).catch(absent);
     return text === undefined ? 'absent' : (decodeRecord(text) ?? 'damaged');
@@ -276,15 +280,15 @@ export class FilesystemStorageService implements StorageService {
 
   private async placeForWriting(key: string): Promise<ObjectPlace> {
     await this.proveRoot('put');
-    const place = placeOf(this.bucket, key);
-    await refuseSymlinks(this.bucket, place.folder);
+    const place = placeOf(this.root, key);
+    await refuseSymlinks(this.root, place.folder);
     await ensureFolder(place.folder);
     return place;
   }
 
   /** Without its marker the root is not our store (a disk that is not mounted): nothing may be concluded from absence. */
   private async proveRoot(operation: Operation): Promise<void> {
-    await access(join(this.bucket, ROOT_MARKER)).catch((error) => {
+    await access(join(this.root, ROOT_MARKER)).catch((error) => {
       throw this.error(
         'bucket_not_found',
         operation,

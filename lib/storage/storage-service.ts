@@ -115,7 +115,7 @@ export interface StorageCapabilities {
 
 export interface StorageService {
   readonly provider: StorageProvider;
-  /** Bucket name; for the filesystem the resolved root directory. */
+  /** Bucket name; for the filesystem the name it was given, by default the resolved root directory. */
   readonly bucket: string;
   /** Undefined where the provider has none (filesystem, plain AWS). */
   readonly endpoint: string | undefined;
