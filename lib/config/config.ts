@@ -239,8 +239,8 @@ function authOf(values: Partial<Values>): AuthConfig {
 function limitsOf(values: Partial<Values>): Limits {
   return {
     maxUploadBytes: values.MAX_UPLOAD_BYTES ?? 50 * GIB,
-    maxRecordBytes: values.MAX_RECORD_BYTES ?? 16 * MIB,
-    gzipLevel: values.GZIP_LEVEL ?? 6,
+    maxRecordBytes: values.MAX_RECORD_BYTES ?? 32 * MIB,
+    gzipLevel: values.GZIP_LEVEL ?? 5,
     dagMaxDatasetBytes: values.DAG_MAX_DATASET_BYTES ?? 500 * MIB,
     ingestConcurrency: values.INGEST_CONCURRENCY ?? 4,
     ingestThreads: values.INGEST_THREADS ?? availableParallelism(),
