@@ -40,22 +40,34 @@ export class Admission {
   #waiting: Waiting[] = [];
   #closed = false;
   #filling = false;
+  /** Something changed since the queue was last looked at. */
+  #look = false;
 
   constructor(options: AdmissionOptions) {
     this.#options = { ...DEFAULTS, ...options };
+    options.disk.onFreed(() => void this.#fill());
   }
 
   /**
    * Resolves when it is this upload's turn.
    * @throws too_many_uploads, busy, shutting_down, disk_full, or the signal's reason
    */
-  enter(entrance: Entrance): Promise<Ticket> {
-    if (this.#closed) return Promise.reject(shuttingDown());
-    if (!entrance.accepted) {
-      if (this.#ofUser(entrance.userId) >= this.#options.perUser) return Promise.reject(tooMany(this.#options.perUser));
-      if (this.#waiting.length >= this.#options.waiting) return Promise.reject(busy());
-    }
+  async enter(entrance: Entrance): Promise<Ticket> {
+    await this.#options.disk.expectRoom(entrance.declaredBytes);
+    if (this.#closed) throw shuttingDown();
+    if (!entrance.accepted) this.#expectPlace(entrance.userId);
     return new Promise((resolve, reject) => this.#join(entrance, resolve, reject));
+  }
+
+  #expectPlace(userId: string): void {
+    const { perUser, waiting } = this.#options;
+    if (this.#ofUser(userId) >= perUser) throw tooMany(perUser);
+    if (this.#waiting.length >= waiting) throw busy();
+  }
+
+  /** Uploads that wait for their turn. */
+  get waitingCount(): number {
+    return this.#waiting.length;
   }
 
   /** Ends the waiting of everybody. Tickets that were given stay good. */
@@ -88,22 +100,27 @@ export class Admission {
 
   /** Admits as many as there is room for. One at a time asks the disk. */
   async #fill(): Promise<void> {
+    this.#look = true;
     if (this.#filling) return;
     this.#filling = true;
-    try {
-      for (let next = this.#next(); next !== undefined; next = this.#next()) {
-        if (!(await this.#admit(next))) return;
-      }
-    } finally {
-      this.#filling = false;
+    while (this.#look) {
+      this.#look = false;
+      await this.#admitAll();
+    }
+    this.#filling = false;
+  }
+
+  async #admitAll(): Promise<void> {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      if (!(await this.#admit(next))) return;
     }
   }
 
-  /** False when the disk is promised to those who run: the next that ends makes room. */
+  /** False when the disk is promised to others: what they give back makes room. */
   async #admit(next: Waiting): Promise<boolean> {
     try {
       const reservation = await this.#options.disk.reserve(next.declaredBytes);
-      if (reservation === undefined) return this.#active === 0;
+      if (reservation === undefined) return false;
       if (this.#waiting.includes(next)) next.admit(this.#ticket(next.userId, reservation));
       else reservation.release();
     } catch (error) {

@@ -16,6 +16,7 @@ const UNKNOWN_BYTES = 256 * 1024 * 1024;
 /** Promises disk space to uploads before they begin, so that they do not all run into a full disk together. */
 export class DiskBudget {
   readonly #options: DiskBudgetOptions;
+  readonly #onFreed = new Set<() => void>();
   #promised = 0;
 
   constructor(options: DiskBudgetOptions) {
@@ -28,13 +29,25 @@ export class DiskBudget {
    */
   async reserve(declaredBytes: number | undefined): Promise<Reservation | undefined> {
     const bytes = declaredBytes ?? UNKNOWN_BYTES;
-    const usable = (await this.#free()) - this.#options.reserveBytes;
-    if (bytes > usable) throw this.#full(declaredBytes, usable);
+    const usable = await this.expectRoom(declaredBytes);
     if (bytes > usable - this.#promised) return undefined;
     this.#promised += bytes;
     return new Reservation(() => {
       this.#promised -= bytes;
+      for (const listener of this.#onFreed) listener();
     });
+  }
+
+  /** The bytes that uploads may use. @throws disk_full when they would not hold this one even if all others went */
+  async expectRoom(declaredBytes: number | undefined): Promise<number> {
+    const usable = (await this.#free()) - this.#options.reserveBytes;
+    if ((declaredBytes ?? UNKNOWN_BYTES) > usable) throw this.#full(declaredBytes, usable);
+    return usable;
+  }
+
+  /** Calls `listener` whenever promised space is given back. */
+  onFreed(listener: () => void): void {
+    this.#onFreed.add(listener);
   }
 
   #free(): Promise<number> {
