@@ -55,7 +55,7 @@ export function checkConversation(
 }
 
 function checkEnds(record: RecordContext, draft: Draft, to: number, users: number, assistants: number): void {
-  const last = draft.message(to - 1);
+  const last = lastSpeaker(draft, to);
   if (assistants === 0) record.report('E_NO_ASSISTANT', record.root);
   else if (last.role !== ROLE.assistant) record.report('E_LAST_NOT_ASSISTANT', last.node);
   else if (last.callTo > last.callFrom) record.findings.count('T_LAST_TOOL_CALL');
@@ -84,4 +84,15 @@ function checkAssistant(record: RecordContext, draft: Draft, message: DraftMessa
   } else {
     record.report('W_CONTENT_WHITESPACE', node);
   }
+}
+
+/** The last message that is no instruction: a system message at the end is out of place, but answers nobody. */
+function lastSpeaker(draft: Draft, to: number): DraftMessage {
+  let last = to - 1;
+  while (last > 0 && isInstruction(draft.message(last).role)) last--;
+  return draft.message(last);
+}
+
+function isInstruction(role: number): boolean {
+  return role === ROLE.system || role === ROLE.developer;
 }

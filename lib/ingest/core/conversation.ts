@@ -57,18 +57,23 @@ export function isMessage(tape: Tape, node: number): boolean {
   return tape.member(node, K.role) >= 0 || tape.member(node, K.from) >= 0;
 }
 
-/** True when the last message of a list has a role, and it is not the assistant's. */
+/** True when the last message of a list, instructions aside, has a role that is not the assistant's. */
 export function endsOpen(record: RecordContext, array: number): boolean {
   const { tape } = record;
   if (!isMessages(tape, array)) return false;
-  let last = -1;
-  for (let node = tape.first(array); node < tape.limit(array); node = tape.after(node)) last = node;
-  if (tape.type(last) !== TYPE.object) return false;
-  const viaFrom = tape.member(last, K.role) < 0;
-  const role = viaFrom ? tape.member(last, K.from) : tape.member(last, K.role);
-  if (role < 0 || !tape.isString(role)) return false;
-  const meaning = roleMeaning(record, role, viaFrom) & ROLE_BITS;
-  return meaning !== 0 && meaning !== ROLE.assistant;
+  let last = 0;
+  for (let node = tape.first(array); node < tape.limit(array); node = tape.after(node)) {
+    const role = tape.type(node) === TYPE.object ? roleOf(record, node) : 0;
+    if (role !== ROLE.system && role !== ROLE.developer) last = role;
+  }
+  return last !== 0 && last !== ROLE.assistant;
+}
+
+function roleOf(record: RecordContext, message: number): number {
+  const { tape } = record;
+  const viaFrom = tape.member(message, K.role) < 0;
+  const role = tape.member(message, viaFrom ? K.from : K.role);
+  return role >= 0 && tape.isString(role) ? roleMeaning(record, role, viaFrom) & ROLE_BITS : 0;
 }
 
 /** Reads messages in the dialects that name a role and a content, and appends them to drafts. */
