@@ -130,6 +130,11 @@ class PartReader {
       record.report('E_FIELD_TYPE', part, { expected: 'a content part', found: record.nameOfType(part) });
       return;
     }
+    if (resultOf(record, part) >= 0) {
+      // It has become a message of its own (addResults).
+      this.progress.asIs = false;
+      return;
+    }
     if (this.thoughtText(part) >= 0) return;
     this.typed(part, this.typeOf(part));
   }
