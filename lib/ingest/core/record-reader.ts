@@ -4,8 +4,8 @@ import { excerptOf, Findings } from './findings.ts';
 import { type FrameFault, Frames } from './frames.ts';
 import { faultPath } from './path.ts';
 import { RecordContext } from './record.ts';
-import { columnOf, explainFault } from './syntax.ts';
-import { TYPE } from './tape.ts';
+import { codeOfFault, columnOf, explainFault } from './syntax.ts';
+import { NODE, TYPE } from './tape.ts';
 
 /**
  * Reads the records of a batch one after the other: finds them, scans them, and reports what is no JSON. What is left to
@@ -86,44 +86,39 @@ export class RecordReader {
     return false;
   }
 
+  /** Looks for line, column and path only when the finding is listed: a file may be nothing but faults. */
   private reportFault(): void {
     const { record, frames } = this;
     const { scanner, workspace, tape } = record;
+    if (!this.findings.count(codeOfFault(scanner.fault))) return;
     const { line, lineStart } = frames.faultLine(scanner.faultAt);
-    const report = explainFault(workspace, scanner.fault, scanner.faultAt, lineStart);
-    const open = scanner.faultPath();
-    const key = open.at(-1)?.key ?? -1;
-    const detail =
-      report.code === 'E_JSON_DUPLICATE_KEY' && key >= 0
-        ? { key: duplicateName(record, tape.length - 4) }
-        : report.detail;
-    this.addFault(report.code, detail, report.hint, {
-      line,
-      path: faultPath(workspace, tape, open),
-      at: scanner.faultAt,
-    });
+    const { code, detail, hint } = explainFault(workspace, scanner.fault, scanner.faultAt, lineStart);
+    const path = faultPath(workspace, tape, scanner.faultPath());
+    const named = code === 'E_JSON_DUPLICATE_KEY' ? { key: record.text(tape.length - NODE).slice(0, 60) } : detail;
+    this.list(code, named, hint, { line, path, at: scanner.faultAt });
   }
 
   private reportTrailing(fault: FrameFault, end: number): void {
+    if (!this.findings.count('E_JSON_SYNTAX')) return;
     const { line, lineStart } = this.frames.faultLine(end);
     const hint =
       fault === 'comma'
         ? 'These are fragments of a JSON array: remove the commas between the lines, or put [ and ] around all.'
         : 'Each line holds one record: nothing may follow it.';
-    const detail = {
-      column: columnOf(this.record.workspace, lineStart, end),
-      problem: 'something stands after the record',
-    };
-    this.addFault('E_JSON_SYNTAX', detail, hint, { line, path: '$', at: end });
+    const column = columnOf(this.record.workspace, lineStart, end);
+    this.list('E_JSON_SYNTAX', { column, problem: 'something stands after the record' }, hint, {
+      line,
+      path: '$',
+      at: end,
+    });
   }
 
-  private addFault(
+  private list(
     code: Code,
     detail: Detail,
     hint: string | undefined,
     at: { line: number; path: string; at: number },
   ): void {
-    if (!this.findings.count(code)) return;
     const place = { line: at.line || null, record: this.frames.number, path: at.path, excerpt: this.excerptAt(at.at) };
     this.findings.add(code, place, detail, hint);
   }
@@ -138,10 +133,6 @@ export class RecordReader {
       new TextDecoder().decode(bytes.subarray(from, Math.min(inputEnd, at + 40))).split('\n', 1)[0] ?? '',
     );
   }
-}
-
-function duplicateName(record: RecordContext, node: number): string {
-  return record.text(node).slice(0, 60);
 }
 
 const EMPTY: RecordBatch = { bytes: new Uint8Array(0), framing: 'lines', firstLine: 1, firstRecord: 1 };

@@ -46,15 +46,27 @@ const FIXED_HINTS: Readonly<Partial<Record<ScanFault, string>>> = {
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
+/** The code of a fault, without looking for where it is. */
+export function codeOfFault(fault: ScanFault): Code {
+  return CODES[fault] ?? 'E_JSON_SYNTAX';
+}
+
+const CODES: Readonly<Partial<Record<ScanFault, Code>>> = {
+  duplicate: 'E_JSON_DUPLICATE_KEY',
+  depth: 'E_JSON_DEPTH',
+  nodes: 'E_RECORD_TOO_LARGE',
+  range: 'E_NUMBER_RANGE',
+  surrogate: 'E_LONE_SURROGATE',
+  utf8: 'E_UTF8',
+};
+
 /** Says what is wrong where a scan failed. `recordStart` is the first byte of the line or record. */
 export function explainFault(workspace: Workspace, fault: ScanFault, at: number, recordStart: number): FaultReport {
-  if (fault === 'duplicate') return { code: 'E_JSON_DUPLICATE_KEY', detail: {}, hint: undefined };
-  if (fault === 'depth') return { code: 'E_JSON_DEPTH', detail: { limit: MAX_DEPTH }, hint: undefined };
-  if (fault === 'nodes')
-    return { code: 'E_RECORD_TOO_LARGE', detail: { limit: `${MAX_NODES} values` }, hint: undefined };
-  if (fault === 'range') return { code: 'E_NUMBER_RANGE', detail: {}, hint: undefined };
-  if (fault === 'surrogate') return { code: 'E_LONE_SURROGATE', detail: {}, hint: undefined };
-  if (fault === 'utf8') return { code: 'E_UTF8', detail: { offset: at - recordStart }, hint: undefined };
+  const code = codeOfFault(fault);
+  if (fault === 'depth') return { code, detail: { limit: MAX_DEPTH }, hint: undefined };
+  if (fault === 'nodes') return { code, detail: { limit: `${MAX_NODES} values` }, hint: undefined };
+  if (fault === 'utf8') return { code, detail: { offset: at - recordStart }, hint: undefined };
+  if (code !== 'E_JSON_SYNTAX') return { code, detail: {}, hint: undefined };
   return syntaxFault(workspace, fault, at, recordStart);
 }
 

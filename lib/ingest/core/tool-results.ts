@@ -4,83 +4,95 @@ import type { RecordContext } from './record.ts';
 const ANSWERED = 1;
 const PENDING = 0;
 
+/** The calls of one message, and what has been answered of them. */
+interface Group {
+  from: number;
+  to: number;
+  /** Calls below this one have been answered. */
+  next: number;
+  state: Uint8Array;
+  /** Calls by the text of their id. */
+  byId: Map<string, number>;
+}
+
 /**
  * Matches tool results with the calls before them, by id or, where ids are missing on both sides or one call is pending,
  * by position. Reports calls and results that do not match.
  */
 export function linkToolResults(record: RecordContext, draft: Draft, from: number, to: number): void {
   const state = new Uint8Array(draft.callCount);
-  let groupFrom = 0;
-  let groupTo = 0;
+  let group: Group = { from: 0, to: 0, next: 0, state, byId: new Map() };
   for (let i = from; i < to; i++) {
     const message = draft.message(i);
     if (message.role === ROLE.tool) {
-      linkResult(record, draft, message, { state, groupFrom, groupTo });
+      linkResult(record, draft, message, group);
       continue;
     }
-    reportUnanswered(record, draft, state, groupFrom, groupTo);
-    groupFrom = message.callFrom;
-    groupTo = message.callTo;
-    if (groupTo > groupFrom) checkIds(record, draft, message);
+    reportUnanswered(record, draft, group);
+    group = {
+      from: message.callFrom,
+      to: message.callTo,
+      next: message.callFrom,
+      state,
+      byId: idsOf(record, draft, message),
+    };
   }
 }
 
-interface Group {
-  state: Uint8Array;
-  groupFrom: number;
-  groupTo: number;
+/** The ids of a message's calls; an id that is used twice is an error. */
+function idsOf(record: RecordContext, draft: Draft, message: DraftMessage): Map<string, number> {
+  const ids = new Map<string, number>();
+  for (let c = message.callFrom; c < message.callTo; c++) {
+    const { id } = draft.call(c);
+    if (id < 0) continue;
+    const text = record.text(id);
+    if (ids.has(text)) record.report('E_TOOL_ID_DUP', id);
+    ids.set(text, c);
+  }
+  return ids;
 }
 
 function linkResult(record: RecordContext, draft: Draft, message: DraftMessage, group: Group): void {
-  const { state, groupFrom, groupTo } = group;
   if (message.answers < 0) {
     linkByPosition(record, draft, message, group);
     return;
   }
-  for (let c = groupFrom; c < groupTo; c++) {
-    const id = draft.call(c).id;
-    if (id < 0 || !record.textEquals(id, message.answers)) continue;
-    if (state[c] === ANSWERED) record.report('E_TOOL_ID_DUP', message.answers);
-    state[c] = ANSWERED;
+  const call = group.byId.get(record.text(message.answers));
+  if (call === undefined) {
+    record.report('E_TOOL_ID_UNKNOWN', message.answers);
     return;
   }
-  record.report('E_TOOL_ID_UNKNOWN', message.answers);
+  if (group.state[call] === ANSWERED) record.report('E_TOOL_ID_DUP', message.answers);
+  group.state[call] = ANSWERED;
 }
 
 function linkByPosition(record: RecordContext, draft: Draft, message: DraftMessage, group: Group): void {
-  const { state, groupFrom, groupTo } = group;
-  let next = -1;
-  let pending = 0;
-  let named = 0;
-  for (let c = groupFrom; c < groupTo; c++) {
-    if (state[c] !== PENDING) continue;
-    if (next < 0) next = c;
-    pending++;
-    if (draft.call(c).id >= 0) named++;
-  }
-  if (pending === 0) {
+  const first = nextPending(group, group.next);
+  group.next = first;
+  if (first === group.to) {
     record.report('E_TOOL_ID_UNKNOWN', message.node);
-  } else if (pending > 1 && named > 0) {
+    return;
+  }
+  const isNamed = group.byId.size > 0;
+  if (isNamed && nextPending(group, first + 1) < group.to) {
     record.report('E_TOOL_ID_MISSING', message.node, {}, '.tool_call_id');
-  } else {
-    if (named > 0) record.report('W_TOOL_ID_INFERRED', message.node);
-    state[next] = ANSWERED;
-    message.answersCall = next;
-    draft.asIs = false;
+    return;
   }
+  if (isNamed) record.report('W_TOOL_ID_INFERRED', message.node);
+  group.state[first] = ANSWERED;
+  message.answersCall = first;
+  draft.asIs = false;
 }
 
-function checkIds(record: RecordContext, draft: Draft, message: DraftMessage): void {
-  for (let c = message.callFrom; c < message.callTo; c++) {
-    const id = draft.call(c).id;
-    if (id < 0) continue;
-    for (let earlier = message.callFrom; earlier < c; earlier++) {
-      const other = draft.call(earlier).id;
-      if (other >= 0 && record.textEquals(other, id)) record.report('E_TOOL_ID_DUP', id);
-    }
-  }
+/** The first call from `from` on that has no result, or the end of the group. */
+function nextPending(group: Group, from: number): number {
+  let call = from;
+  while (call < group.to && group.state[call] !== PENDING) call++;
+  return call;
 }
 
-function reportUnanswered(record: RecordContext, draft: Draft, state: Uint8Array, from: number, to: number): void {
-  for (let c = from; c < to; c++) if (state[c] === PENDING) record.report('W_TOOL_UNANSWERED', draft.call(c).node);
+function reportUnanswered(record: RecordContext, draft: Draft, group: Group): void {
+  for (let c = group.from; c < group.to; c++) {
+    if (group.state[c] === PENDING) record.report('W_TOOL_UNANSWERED', draft.call(c).node);
+  }
 }

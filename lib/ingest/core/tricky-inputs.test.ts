@@ -281,6 +281,7 @@ const MESSAGE_ROWS: Row[] = [
   chat('T79 weight on user', [{ ...user, weight: 1 }, answer], 'accept', ['W_WEIGHT_IGNORED']),
   chat('T80 all weights 0', [user, { ...answer, weight: 0 }], 'accept', ['W_ALL_WEIGHT_ZERO']),
   chat('T93 control tokens', [{ role: 'user', content: 'a<|im_start|>b' }, answer], 'accept', ['W_SPECIAL_TOKENS']),
+  line('control tokens behind escapes', withText('"a\\u003c/s\\u003eb"'), 'accept', ['W_SPECIAL_TOKENS']),
   chat('a placeholder', [{ role: 'user', content: 'Hi {{name}}' }, answer], 'accept', ['W_PLACEHOLDER']),
 ];
 
@@ -415,6 +416,29 @@ describe.each([
 test('T97 three instances become three records', () => {
   const instances = ['a', 'b', 'c'].map((output) => ({ input: '', output }));
   expect(runCore(jsonl({ instruction: 'i', instances }))).toMatchObject({ written: 3, sourceRecords: 1 });
+});
+
+test('a record that would expand beyond measure is refused, and nothing of it is written', () => {
+  const instances = Array.from({ length: 500 }, () => ({ input: '', output: 'o' }));
+  const run = runCore(jsonl({ instruction: 'i'.repeat(2000), instances }), { maxRecordBytes: 100_000 });
+  expect(run).toMatchObject({ written: 0, rejected: 1, counts: { E_RECORD_TOO_LARGE: 1 } });
+});
+
+test('a record of several is taken whole or not at all', () => {
+  const instances = [{ output: 'a' }, { output: '' }];
+  expect(runCore(jsonl({ instruction: 'i', instances }))).toMatchObject({ written: 0, rejected: 1 });
+});
+
+test('a great many calls and results are matched without comparing each with each', () => {
+  const ids = Array.from({ length: 60_000 }, (_, i) => `c${i}`);
+  const run = runCore(jsonl({ messages: [user, calls(...ids.map((id) => call(id))), ...ids.map(result), answer] }));
+  expect(run).toMatchObject({ written: 1, rejected: 0 });
+});
+
+test('a line that is nothing but faults is read in one pass', () => {
+  const bytes = new TextEncoder().encode(`{"text":"a"}${'x'.repeat(400_000)}`);
+  const run = runCore({ bytes, framing: 'values', firstLine: 1, firstRecord: 1 });
+  expect(run).toMatchObject({ written: 1, rejected: 400_000 });
 });
 
 test('T105 findings are capped, counts are exact', () => {

@@ -4,6 +4,7 @@ import type { RecordContext } from '../record.ts';
 import { TYPE } from '../tape.ts';
 import { addBareCalls } from '../tool-calls.ts';
 import { isBlankText } from '../white-space.ts';
+import { bytesBeside, mayExpand } from './expansion.ts';
 import type { FormatReader } from './format.ts';
 import * as sides from './sides.ts';
 
@@ -171,29 +172,40 @@ export const selfInstruct: FormatReader = {
   expand(record, draft, emit) {
     const { tape } = record;
     const list = record.field(K.instances);
-    if (tape.first(list) === tape.limit(list)) record.report('E_FIELD_MISSING', list, { field: 'instances[0]' }, '[0]');
-    for (let node = tape.first(list); node < tape.limit(list); node = tape.after(node)) {
+    checkInstances(record, list);
+    for (let node = tape.first(list); node < tape.limit(list) && !record.rejected; node = tape.after(node)) {
       readInstance(record, draft, node);
-      if (record.rejected) return;
       emit();
     }
   },
 };
 
+/** All instances are checked before the first is written: a record is taken whole or not at all. */
+function checkInstances(record: RecordContext, list: number): void {
+  const { tape } = record;
+  let instances = 0;
+  for (let node = tape.first(list); node < tape.limit(list); node = tape.after(node)) {
+    instances++;
+    const output = tape.type(node) === TYPE.object ? tape.member(node, K.output) : -1;
+    if (output < 0 || !tape.isString(output)) {
+      record.report('E_FIELD_TYPE', node, {
+        expected: 'an instance with an output text',
+        found: record.nameOfType(node),
+      });
+    } else if (isBlankText(record, output)) {
+      record.report('E_CONTENT_EMPTY', output);
+    }
+  }
+  if (instances === 0) record.report('E_FIELD_MISSING', list, { field: 'instances[0]' }, '[0]');
+  mayExpand(record, instances, bytesBeside(record, list));
+}
+
 function readInstance(record: RecordContext, draft: Draft, instance: number): void {
   const { tape } = record;
   record.claim(K.instances);
   const instruction = record.claim(K.instruction);
-  const isObject = tape.type(instance) === TYPE.object;
-  const input = isObject ? tape.member(instance, K.input) : -1;
-  const output = isObject ? tape.member(instance, K.output) : -1;
-  if (output < 0 || !tape.isString(output)) {
-    record.report('E_FIELD_TYPE', instance, {
-      expected: 'an instance with an output text',
-      found: record.nameOfType(instance),
-    });
-    return;
-  }
+  const input = tape.member(instance, K.input);
+  const output = tape.member(instance, K.output);
   if (input >= 0 && tape.isString(input) && !isBlankText(record, input)) {
     sides.addJoinedMessage(record, draft, ROLE.user, instruction, input);
     draft.addOriginals(K.alpaca).add(K.instruction, instruction).add(K.input, input);

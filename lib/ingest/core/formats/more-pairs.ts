@@ -5,6 +5,8 @@ import { K, type Key } from '../keys.ts';
 import type { RecordContext } from '../record.ts';
 import { FLAG, NODE, TYPE } from '../tape.ts';
 import { readToolsField } from '../tools.ts';
+import { isBlankText } from '../white-space.ts';
+import { bytesBeside, mayExpand } from './expansion.ts';
 import type { FormatReader } from './format.ts';
 import { checkPair, isStyled } from './pairs.ts';
 import { finishPair, readAnswer } from './preference.ts';
@@ -131,8 +133,10 @@ export const ranked: FormatReader = {
       record.report('E_FORMAT_OPT_IN', record.root, { format: 'ranked' });
       return;
     }
+    const list = record.field(K.answers);
     const answers = rankedAnswers(record);
-    if (record.rejected) return;
+    const pairs = (answers.length * (answers.length - 1)) / 2;
+    if (record.rejected || !mayExpand(record, pairs, bytesBeside(record, list))) return;
     record.report('W_EXPANDED', record.field(K.answers));
     for (const [i, better] of answers.entries()) {
       for (const worse of answers.slice(i + 1))
@@ -161,6 +165,7 @@ function rankedAnswers(record: RecordContext): { text: number; rank: number }[] 
       });
       break;
     }
+    if (isBlankText(record, text)) record.report('E_PREF_EMPTY', text, { side: 'ranked' });
     answers.push({ text, rank: Number(record.sourceText(rank)) });
   }
   return answers.sort((a, b) => a.rank - b.rank);
