@@ -140,15 +140,24 @@ describe('/api/secrets', () => {
       'hf_thisShallNotBeSeenAnywhere',
       'X-Amz-Signature',
     ];
+    // A log line may come after the answer that it is about.
+    await server.logged('request refused: Credentials');
     const logs = server.logs();
-    expect(logs).toContain('request refused: Credentials');
     expect(needles.filter((needle) => logs.includes(needle))).toEqual([]);
     await server.kill9();
     const files = await readdir(server.dataDir, { recursive: true, withFileTypes: true });
     for (const file of files.filter((entry) => entry.isFile())) {
-      const bytes = await readFile(join(file.parentPath, file.name));
+      const bytes = await readUnlessGone(join(file.parentPath, file.name));
       for (const needle of needles)
         expect([file.name, needle, bytes.includes(needle)]).toEqual([file.name, needle, false]);
     }
   });
 });
+
+/** The database's process ends by itself after the kill, and takes its socket and temporary files along. */
+async function readUnlessGone(path: string): Promise<Buffer> {
+  return readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return Buffer.alloc(0);
+    throw error;
+  });
+}
