@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { type PrivateServer, startPrivateServer } from '../scripts/private-server.ts';
 import { type SampleKind, sampleFile } from './data.ts';
 import { watchMemory } from './process-memory.ts';
@@ -71,6 +72,18 @@ function bytesRead(pid: number): number {
   return Number(/rchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]);
 }
 
+/** Every copy is read back in the background after the answer: that is not what a preview reads. */
+async function readBack({ url, adminKey }: PrivateServer, { id }: StoredDataset): Promise<void> {
+  for (;;) {
+    const answer = await fetch(`${url}/api/training/dataset/${id}`, {
+      headers: { authorization: `Bearer ${adminKey}` },
+    });
+    const { dataset } = (await answer.json()) as { dataset: { replicas: { verified_at: string | null }[] } };
+    if (dataset.replicas.every((replica) => replica.verified_at !== null)) return;
+    await delay(200);
+  }
+}
+
 async function previewReads({ pid, url, adminKey }: PrivateServer, dataset: StoredDataset): Promise<number> {
   const middle = Math.floor(dataset.total_examples / 2);
   const before = bytesRead(pid);
@@ -93,6 +106,7 @@ async function measureUpload(path: string, copies: number): Promise<Measured> {
     });
     const { seconds, value } = await timed(() => upload(server, path, copies));
     const peak = memory?.stop() ?? 0;
+    await readBack(server, value);
     const previewReadKiB = Math.round((await previewReads(server, value)) / 1024);
     await server.stop();
     return { seconds, peakMiB: Math.round(peak / MIB), objectBytes: value.file_size_bytes, previewReadKiB };
