@@ -94,7 +94,7 @@ async function placeKey(config: Config, keys: readonly BackupKey[] | undefined):
   if (key === undefined)
     return 'The backup gave no key: stored secrets open only with the ENCRYPTION_KEY they were made under.';
   const path = join(config.dataDir, KEY_FILE);
-  const present = config.encryption.key ?? (await readFile(path, 'utf8').catch(() => undefined))?.trim();
+  const present = config.encryption.key ?? (await readIfThere(path))?.trim();
   if (present === key.hex) return 'The key is the one this installation uses.';
   if (present !== undefined)
     return 'This installation has another key. Add the one of the backup to ENCRYPTION_KEYS_PREVIOUS, or its secrets stay closed.';
@@ -107,4 +107,12 @@ async function passphraseOf(file: string | undefined): Promise<string | undefine
   const text = (await readFile(file, 'utf8').catch(() => '')).trimEnd();
   if (text !== '') return text;
   throw new LongshoreError('file_unreadable', `${file} holds no passphrase.`);
+}
+
+/** Absent is fine; a key file that is there and cannot be read must not be taken for absent. */
+async function readIfThere(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
 }
