@@ -15,7 +15,7 @@ export interface AwsCredentials {
 }
 
 export interface SignedCall {
-  service: 's3' | 'sts';
+  service: 's3' | 'sts' | 'sagemaker';
   region: string;
   method: HttpCall['method'];
   url: URL;
