@@ -5,6 +5,7 @@ import { Closing } from '@/lib/composition/closing.ts';
 import { composeDataPlane, type DataPlane } from '@/lib/composition/data-plane.ts';
 import { composeInstallationDoctor } from '@/lib/composition/doctor.ts';
 import { composeFiles, type Files } from '@/lib/composition/files.ts';
+import { composePhases, type Phases } from '@/lib/composition/phases.ts';
 import { composeSecrets } from '@/lib/composition/secrets.ts';
 import { composeStores } from '@/lib/composition/stores.ts';
 import { type Config, configuredBaseUrl, readConfig, silenceSdkNotice } from '@/lib/config/config.ts';
@@ -24,7 +25,7 @@ import { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
 import type { DatasetStorage } from '@/lib/storage/storage-factory.ts';
 
 /** Everything a process of Longshore is made of: built here, handed to routes and commands, closed once. */
-export interface Application extends DataPlane {
+export interface Application extends DataPlane, Phases {
   readonly config: Config;
   /** Where this installation is reached; signed URLs and links begin with it. */
   readonly baseUrl: URL;
@@ -125,9 +126,24 @@ async function compose(ground: Ground): Promise<Application> {
   closing.add(() => events.close());
   const registry = composeStores({ config, files, baseStore, secrets, guard, operatorGuard });
   const plane = await composeDataPlane({ ...ground, files, events, secrets, registry });
+  const { audit } = accounts;
+  const phases = composePhases({ config, db: database.db, registry, doctor, audit, events, readiness, ...plane });
   const signIn = composeSignIn(ground, accounts);
   return {
-    ...{ ...ground, ...plane, ...signIn, accounts, readiness, guard, secrets, files, baseStore, doctor, events },
+    ...{
+      ...ground,
+      ...plane,
+      ...phases,
+      ...signIn,
+      accounts,
+      readiness,
+      guard,
+      secrets,
+      files,
+      baseStore,
+      doctor,
+      events,
+    },
     close: () => closing.run(),
   };
 }

@@ -24,6 +24,12 @@ export interface InstallationStoresParts {
   openBucket(secret: Secret<'aws'>): StorageService;
 }
 
+/** base: where every dataset has a copy. platform: the bucket for users without one. former: a base of earlier times. */
+export interface OwnStore {
+  role: 'base' | 'platform' | 'former';
+  service: StorageService;
+}
+
 /** Services keep connections and a circuit breaker each: as many as are in use at a time, not as many as there are users. */
 const MAX_BUCKETS = 256;
 
@@ -48,6 +54,28 @@ export class InstallationStores implements StoreRegistry {
     const service = address.secretId === null ? this.#own(address) : await this.#usersBucket(address);
     if (service === undefined || !sameStore(address, addressOf(service, null))) throw unknown(address);
     return service;
+  }
+
+  /** The stores of the installation itself, by their part in it. */
+  own(): OwnStore[] {
+    const { base, former = [], platform } = this.#parts;
+    const isBase = (store: StorageService) => sameStore(addressOf(store, null), addressOf(base, null));
+    return [
+      { role: 'base', service: base },
+      ...(platform === undefined ? [] : [{ role: 'platform' as const, service: platform }]),
+      ...former.filter((store) => !isBase(store)).map((service) => ({ role: 'former' as const, service })),
+    ];
+  }
+
+  /** Buckets of users that this process has spoken to lately. */
+  opened(): StorageService[] {
+    return [...this.#buckets.values()];
+  }
+
+  /** The user's own bucket or the platform's, with what reaches it. Undefined where there is neither. */
+  async bucketOf(userId: string): Promise<StorageService | undefined> {
+    const target = await this.#bucketOf(userId);
+    return target === undefined ? undefined : this.resolve({ ...target, userId });
   }
 
   async #bucketOf(userId: string): Promise<StoreTarget | undefined> {

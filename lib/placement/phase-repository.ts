@@ -1,4 +1,4 @@
-import { desc, eq, sql } from 'drizzle-orm';
+import { asc, desc, eq, sql } from 'drizzle-orm';
 import type { Database, Executor } from '@/lib/db/database.ts';
 import { currentPhase, type JsonObject, phases } from '@/lib/db/schema.ts';
 import type { Phase } from '@/lib/placement/phase.ts';
@@ -35,6 +35,12 @@ export class PhaseRepository {
     return (await this.current(tx)).phase;
   }
 
+  /** The phase, which nobody holds or changes before the transaction ends: waits for all who do. */
+  async lock(tx: Executor): Promise<PhaseEntry> {
+    await tx.execute(sql`select phase_id from longshore.current_phase for update`);
+    return this.current(tx);
+  }
+
   /** Enters a phase: waits for every transaction that holds the present one. */
   async enter(tx: Executor, change: PhaseChange): Promise<PhaseEntry> {
     await tx.execute(sql`select phase_id from longshore.current_phase for update`);
@@ -42,6 +48,18 @@ export class PhaseRepository {
     const made = this.#existing(entry);
     await tx.update(currentPhase).set({ phaseId: made.id });
     return made;
+  }
+
+  /** Since when datasets are written to buckets too, without interruption. Null in base_only. */
+  async dualWriteSince(executor: Executor = this.#db): Promise<Date | null> {
+    const lastBase = sql`(select max(id) from longshore.phases where phase = 'base_only')`;
+    const [row] = await executor
+      .select({ enteredAt: phases.enteredAt })
+      .from(phases)
+      .where(sql`${phases.id} > coalesce(${lastBase}, 0)`)
+      .orderBy(asc(phases.id))
+      .limit(1);
+    return row?.enteredAt ?? null;
   }
 
   /** Newest first. */

@@ -10,6 +10,8 @@ export interface PlacedDataset {
   objectSha256: string | null;
   sizeBytes: number | null;
   attempt: number;
+  /** Null in old rows of other applications. */
+  createdAt: Date | null;
   deletedAt: Date | null;
 }
 
@@ -20,6 +22,7 @@ const COLUMNS = {
   objectSha256: trainingDatasets.objectSha256,
   sizeBytes: trainingDatasets.fileSizeBytes,
   attempt: trainingDatasets.attempt,
+  createdAt: trainingDatasets.createdAt,
   deletedAt: trainingDatasets.deletedAt,
 };
 

@@ -1,3 +1,5 @@
+import { roleOf } from '@/lib/placement/phase.ts';
+import type { Wanted } from '@/lib/placement/placement.ts';
 import { isReadable, type Replica } from '@/lib/placement/replica.ts';
 import { type StoreTarget, sameStore } from '@/lib/placement/store-registry.ts';
 
@@ -28,6 +30,17 @@ export function planPlacement(wanted: readonly StoreTarget[], replicas: readonly
     retire: living.filter((replica) => isSuperseded(replica, living)),
     settled: living.some(isVerified) && wanted.every((target) => hasVerified(target, living)),
   };
+}
+
+/**
+ * The wanted stores of one dataset. A bucket is wanted for what was written since dual writing began, and for what has an
+ * S3 copy in whatever state; older datasets go there by a migration, which is planned and paid for, and never by itself.
+ */
+export function targetsOf(wanted: Wanted, createdAt: Date | null, replicas: readonly Replica[]): StoreTarget[] {
+  const begun = replicas.some((replica) => roleOf(replica) === 'bucket' && replica.state !== 'deleting');
+  const since = wanted.bucketSince;
+  const written = since !== null && createdAt !== null && createdAt >= since;
+  return begun || written ? wanted.targets : wanted.targets.filter((target) => roleOf(target) === 'base');
 }
 
 export function isVerified(replica: Replica): boolean {

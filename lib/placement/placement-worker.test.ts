@@ -123,13 +123,14 @@ describeDatabase('placement over two stores', (database) => {
     expect((await copyIn(id, 'filesystem')).state).toBe('completed');
   });
 
-  test('stepping forward gives old datasets their second copy; stepping back takes nothing away', async () => {
+  test('stepping forward leaves old datasets to a migration; stepping back takes nothing away', async () => {
     await lab.enterPhase(database.db, 'base_only');
-    const { id } = await settledDataset();
-    expect(await states(id)).toEqual([['filesystem', 0, 'verified']]);
+    const old = await settledDataset();
     await lab.enterPhase(database.db, 'dual_write');
-    expect(await lab.placed.reconciler.reconcileAll()).toBe(1);
+    const { id } = await settledDataset();
+    expect(await lab.placed.reconciler.reconcileAll()).toBe(2);
     await lab.runJobs();
+    expect(await states(old.id)).toEqual([['filesystem', 0, 'verified']]);
     expect(await states(id)).toEqual([
       ['filesystem', 0, 'verified'],
       ['s3', 0, 'verified'],

@@ -8,6 +8,8 @@ import type { StoreRegistry, StoreTarget } from '@/lib/placement/store-registry.
 export interface Wanted {
   phase: Phase;
   targets: StoreTarget[];
+  /** Since when datasets are written to buckets too; null in base_only. */
+  bucketSince: Date | null;
 }
 
 /** Answers where copies belong, and keeps that answer true while a transaction acts on it. */
@@ -24,18 +26,18 @@ export class Placement {
 
   /** @throws bucket_required */
   async wanted(userId: string): Promise<Wanted> {
-    const { phase } = await this.#phases.current();
-    return { phase, targets: await this.#registry.wanted(userId, phase) };
+    const { phase, bucketSince } = await this.#present();
+    return { phase, bucketSince, targets: await this.#registry.wanted(userId, phase) };
   }
 
   /** As `wanted`, where a user without a bucket is no error: nothing is wanted then, and nothing is taken away. */
   async wantedOrNone(userId: string): Promise<Wanted> {
-    const { phase } = await this.#phases.current();
+    const { phase, bucketSince } = await this.#present();
     const targets = await this.#registry.wanted(userId, phase).catch((error) => {
       if (error instanceof LongshoreError && error.code === 'bucket_required') return [];
       throw error;
     });
-    return { phase, targets };
+    return { phase, targets, bucketSince };
   }
 
   /**
@@ -50,6 +52,11 @@ export class Placement {
       );
       if (outcome !== undefined) return outcome.value;
     }
+  }
+
+  async #present(): Promise<Pick<Wanted, 'phase' | 'bucketSince'>> {
+    const { phase } = await this.#phases.current();
+    return { phase, bucketSince: phase === 'base_only' ? null : await this.#phases.dualWriteSince() };
   }
 
   async #stillIn(tx: Executor, phase: Phase): Promise<boolean> {

@@ -1,8 +1,14 @@
 import type { Database, Executor, Transaction } from '@/lib/db/database.ts';
 import { type JobSink, replicaJob } from '@/lib/placement/job-types.ts';
-import { findPlaced, isLiving, livingIdsAfter, lockPlaced } from '@/lib/placement/placed-dataset.ts';
+import {
+  findPlaced,
+  isLiving,
+  livingIdsAfter,
+  lockPlaced,
+  type PlacedDataset,
+} from '@/lib/placement/placed-dataset.ts';
 import type { Placement, Wanted } from '@/lib/placement/placement.ts';
-import { planPlacement } from '@/lib/placement/placement-plan.ts';
+import { planPlacement, targetsOf } from '@/lib/placement/placement-plan.ts';
 import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
 import type { SpoolKeeper } from '@/lib/placement/spool/spool-keeper.ts';
 import { writeStorageView } from '@/lib/placement/storage-view.ts';
@@ -11,7 +17,8 @@ const PAGE = 200;
 
 /**
  * Compares where datasets should be with where they are, and queues the difference. The same function follows every
- * write and every re-read, and the endless loop runs it over all datasets: catch-up, repair and backfill are one thing.
+ * write and every re-read, and the endless loop runs it over all datasets: catch-up, repair, and the
+ * copies a step back asks for are one thing. What is older than dual writing goes to S3 by a migration only.
  */
 export class Reconciler {
   readonly #db: Database;
@@ -40,7 +47,7 @@ export class Reconciler {
     if (!isLiving(dataset)) return;
     const ask = () => this.#placement.wantedOrNone(dataset.userId);
     const settled = await this.#placement.inPhase(ask, (tx, wanted) => this.#queue(tx, datasetId, wanted));
-    if (settled) await this.#releaseSpool(datasetId, ask);
+    if (settled) await this.#releaseSpool(dataset, ask);
   }
 
   /** One pass over all living datasets. Returns how many it looked at. */
@@ -82,13 +89,16 @@ export class Reconciler {
 
   async #queue(tx: Transaction, datasetId: string, wanted: Wanted): Promise<boolean> {
     const dataset = await lockPlaced(tx, datasetId);
-    return isLiving(dataset) && this.queueMissing(tx, dataset, wanted);
+    if (!isLiving(dataset)) return false;
+    const targets = targetsOf(wanted, dataset.createdAt, await this.#replicas.ofDataset(datasetId, tx));
+    return this.queueMissing(tx, dataset, { ...wanted, targets });
   }
 
-  async #releaseSpool(datasetId: string, ask: () => Promise<Wanted>): Promise<void> {
-    const { targets } = await ask();
-    await this.#spools.release(datasetId, async (tx) => {
-      return planPlacement(targets, await this.#replicas.ofDataset(datasetId, tx)).settled;
+  async #releaseSpool({ id, createdAt }: PlacedDataset, ask: () => Promise<Wanted>): Promise<void> {
+    const wanted = await ask();
+    await this.#spools.release(id, async (tx) => {
+      const replicas = await this.#replicas.ofDataset(id, tx);
+      return planPlacement(targetsOf(wanted, createdAt, replicas), replicas).settled;
     });
   }
 }

@@ -113,6 +113,9 @@ export interface StorageCapabilities {
   maxObjectBytes: number | undefined;
 }
 
+/** closed: calls go through. open: the store failed again and again and is left alone. half_open: one call tries it. */
+export type CircuitView = 'closed' | 'open' | 'half_open';
+
 export interface StorageService {
   readonly provider: StorageProvider;
   /** Bucket name; for the filesystem the name it was given, by default the resolved root directory. */
@@ -121,6 +124,8 @@ export interface StorageService {
   readonly endpoint: string | undefined;
   readonly region: string | undefined;
   readonly capabilities: StorageCapabilities;
+  /** Undefined where no layer watches how the store fares. */
+  readonly circuit?: CircuitView | undefined;
 
   /**
    * Stores the whole body under `key`. The object MUST become visible only when complete, and be durable when this

@@ -102,7 +102,8 @@ export class InstallationDoctor {
     return remaining.length === 0 ? checks : [...checks, cleanupResult(remaining, 0)];
   }
 
-  private async examinePlatformBucket(signal: AbortSignal | undefined): Promise<DoctorReport | null> {
+  /** The installation's own bucket alone; null without one. */
+  async examinePlatformBucket(signal?: AbortSignal): Promise<DoctorReport | null> {
     const place = this.options.platformBucket;
     if (place === undefined) return null;
     const { bucket, region, endpoint } = place;

@@ -8,7 +8,7 @@ import {
 } from 'cockatiel';
 import { type RunCall, type StorageCall, StorageLayer, timeoutBehind } from '@/lib/storage/layers/storage-layer.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
-import type { StorageService } from '@/lib/storage/storage-service.ts';
+import type { CircuitView, StorageService } from '@/lib/storage/storage-service.ts';
 
 export interface BreakerOptions {
   /** Failures in a row that open the circuit. Default 8. */
@@ -38,6 +38,11 @@ class BreakerLayer extends StorageLayer {
       halfOpenAfter: this.openMs,
       breaker: new ConsecutiveBreaker(options.failures ?? 8),
     });
+  }
+
+  override get circuit(): CircuitView {
+    if (this.policy.state === CircuitState.Open) return 'open';
+    return this.policy.state === CircuitState.HalfOpen ? 'half_open' : 'closed';
   }
 
   protected async around<T>(call: StorageCall, run: RunCall<T>): Promise<T> {

@@ -1,5 +1,6 @@
 import { StorageError, type StorageErrorContext } from '@/lib/storage/storage-error.ts';
 import type {
+  CircuitView,
   DeleteOptions,
   GetOptions,
   ListOptions,
@@ -54,6 +55,10 @@ export abstract class StorageLayer implements StorageService {
 
   get capabilities(): StorageCapabilities {
     return this.inner.capabilities;
+  }
+
+  get circuit(): CircuitView | undefined {
+    return this.inner.circuit;
   }
 
   put(key: string, body: ReplayableBody, options: PutOptions = {}): Promise<StoredObject> {
