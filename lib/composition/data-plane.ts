@@ -3,6 +3,7 @@ import { Background } from '@/lib/composition/background.ts';
 import type { Closing } from '@/lib/composition/closing.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
 import type { Files } from '@/lib/composition/files.ts';
+import { composeMigration, type MigrationParts } from '@/lib/composition/migration.ts';
 import { composePlacement, type PlacementParts } from '@/lib/composition/placement.ts';
 import type { Config } from '@/lib/config/config.ts';
 import type { MasterKeys } from '@/lib/config/master-key.ts';
@@ -20,6 +21,7 @@ import type { Secrets } from '@/lib/secrets/secrets.ts';
 export interface DataPlane {
   readonly placement: PlacementParts;
   readonly datasets: DatasetParts;
+  readonly migration: MigrationParts;
   readonly jobs: JobQueue;
 }
 
@@ -62,12 +64,13 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   };
   const placement = composePlacement(parts);
   const datasets = await composeDatasets(parts, placement);
+  const migration = composeMigration({ config, db, registry: ground.registry, placed: placement });
   const background = new Background({ db, queue: jobs, log, placed: placement, datasets, secrets: ground.secrets });
   closing.add(() => datasets.caretaker.stop());
   await datasets.caretaker.start();
   closing.add(() => background.stop());
   await background.start();
-  return { placement, datasets, jobs };
+  return { placement, datasets, migration, jobs };
 }
 
 /** What was signed under a replaced master key still verifies. */
