@@ -125,8 +125,8 @@ async function compose(ground: Ground): Promise<Application> {
   const events = new EventHub(randomBytes(6).toString('hex'));
   closing.add(() => events.close());
   const registry = composeStores({ config, files, baseStore, secrets, guard, operatorGuard });
-  const plane = await composeDataPlane({ ...ground, files, events, secrets, registry });
   const { audit } = accounts;
+  const plane = await composeDataPlane({ ...ground, files, events, secrets, registry, audit });
   const phases = composePhases({ config, db: database.db, registry, doctor, audit, events, readiness, ...plane });
   const signIn = composeSignIn(ground, accounts);
   return {

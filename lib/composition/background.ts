@@ -22,6 +22,9 @@ export interface BackgroundGround {
   placed: PlacementParts;
   datasets: DatasetParts;
   secrets: Secrets;
+  scrubIntervalMs: number;
+  /** Tells the pages of all admins. */
+  tellAdmins(event: { topic: 'storage'; type: string; subject: string }): void;
 }
 
 const MINUTE_MS = 60_000;
@@ -44,12 +47,15 @@ export class Background {
     const owner = `${hostname()}:${process.pid}:${randomBytes(4).toString('hex')}`;
     this.#runner = new JobRunner({ queue, claims: new JobClaims(db), schedules: this.#schedules, owner, log });
     registerPlacement(this.#runner, ground);
+    registerScrub(this.#runner, ground);
     registerDatasets(this.#runner, ground);
     registerSecretJobs(this.#runner, ground.secrets);
   }
 
   async start(): Promise<void> {
     for (const schedule of SCHEDULES) await this.#schedules.ensure(schedule);
+    const everyMs = Math.min(60 * MINUTE_MS, this.#ground.scrubIntervalMs);
+    await this.#schedules.ensure({ name: PLACEMENT_JOBS.scrub, jobType: PLACEMENT_JOBS.scrub, everyMs });
     await enqueueSecretJobs({ queue: this.#ground.queue, schedules: this.#schedules }, this.#ground.secrets);
     this.#runner.start();
   }
@@ -71,15 +77,34 @@ function registerPlacement(runner: JobRunner, { placed: { worker, reconciler, cl
   runner.register(PLACEMENT_JOBS.remove, (job, { signal }) => worker.remove(replicaId(job), signal), {
     concurrency: 4,
   });
-  runner.register(PLACEMENT_JOBS.reconcile, (_job, context) => reconcileAll(reconciler, context));
+  runner.register(PLACEMENT_JOBS.reconcile, (job, context) => reconcileAll(reconciler, job, context));
   runner.register(PLACEMENT_JOBS.tombstones, async (_job, { signal }) => {
     return { looked_at: await cleaner.checkTombstones(500, signal) };
   });
 }
 
-async function reconcileAll(reconciler: PlacementParts['reconciler'], context: JobContext): Promise<unknown> {
+async function reconcileAll(
+  reconciler: PlacementParts['reconciler'],
+  job: ClaimedJob,
+  context: JobContext,
+): Promise<unknown> {
   const onProgress = (datasets: number) => context.progress({ datasets });
-  return { datasets: await reconciler.reconcileAll(context.signal, onProgress) };
+  const userId = job.userId ?? undefined;
+  return { datasets: await reconciler.reconcileAll(context.signal, onProgress, userId) };
+}
+
+function registerScrub(runner: JobRunner, { placed: { scrub, scrubber }, tellAdmins }: BackgroundGround): void {
+  runner.register(PLACEMENT_JOBS.scrub, async () => {
+    const run = await scrub.startDue();
+    return { run_id: run?.id ?? null };
+  });
+  const slice = async (job: ClaimedJob, { signal, progress }: JobContext) => {
+    const runId = String(job.payload.run_id);
+    const owner = `${job.owner}:${job.id}:${job.fence}`;
+    const ended = await scrubber.work(runId, owner, { signal, onChecked: (checked) => progress({ checked }) });
+    if (ended) tellAdmins({ topic: 'storage', type: 'scrub_finished', subject: runId });
+  };
+  runner.register(PLACEMENT_JOBS.scrubSlice, slice, { concurrency: 2 });
 }
 
 function registerDatasets(runner: JobRunner, { datasets, db }: BackgroundGround): void {

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
+import type { AuditLog } from '@/lib/accounts/audit-log.ts';
 import { Background } from '@/lib/composition/background.ts';
 import type { Closing } from '@/lib/composition/closing.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
 import type { Files } from '@/lib/composition/files.ts';
 import { composeMigration, type MigrationParts } from '@/lib/composition/migration.ts';
 import { composePlacement, type PlacementParts } from '@/lib/composition/placement.ts';
+import { composeReplicaWatch } from '@/lib/composition/replica-watch.ts';
 import type { Config } from '@/lib/config/config.ts';
 import type { MasterKeys } from '@/lib/config/master-key.ts';
 import type { DatabaseHandle } from '@/lib/db/database.ts';
@@ -34,6 +36,7 @@ export interface DataPlaneGround {
   files: Files;
   events: EventHub;
   secrets: Secrets;
+  audit: AuditLog;
   registry: StoreRegistry;
   closing: Closing;
 }
@@ -57,6 +60,8 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
     registry: ground.registry,
     keys: integrityKeys(ground.keys),
     longestRequestMs: LONGEST_REQUEST_MS,
+    scrub: config.scrub,
+    watch: composeReplicaWatch({ audit: ground.audit, events: ground.events }),
     limits: config.limits,
     uploadsFolder: join(config.dataDir, 'uploads'),
     manifestStores: [files.store],
@@ -65,7 +70,11 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   const placement = composePlacement(parts);
   const datasets = await composeDatasets(parts, placement);
   const migration = composeMigration({ config, db, registry: ground.registry, placed: placement });
-  const background = new Background({ db, queue: jobs, log, placed: placement, datasets, secrets: ground.secrets });
+  const background = new Background({
+    ...{ db, queue: jobs, log, placed: placement, datasets, secrets: ground.secrets },
+    scrubIntervalMs: config.scrub.intervalMs,
+    tellAdmins: (event) => ground.events.publishToAdmins(event),
+  });
   closing.add(() => datasets.caretaker.stop());
   await datasets.caretaker.start();
   closing.add(() => background.stop());

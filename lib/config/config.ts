@@ -28,6 +28,7 @@ export interface Config {
   auth: AuthConfig;
   logLevel: LogLevel;
   limits: Limits;
+  scrub: ScrubConfig;
   allowPrivateEndpoints: boolean;
   http: HttpConfig;
 }
@@ -81,6 +82,13 @@ export interface Limits {
   ingestThreads: number;
   /** Free disk below which uploads are refused. */
   diskReserveBytes: number;
+}
+
+export interface ScrubConfig {
+  /** Of all processes together. */
+  bytesPerSecond: number;
+  /** How long ago a copy may have been read back before it is read again. */
+  intervalMs: number;
 }
 
 export interface HttpConfig {
@@ -170,6 +178,10 @@ function assemble(values: Partial<Values>): Config {
     auth: authOf(values),
     logLevel: values.LOG_LEVEL ?? 'info',
     limits: limitsOf(values),
+    scrub: {
+      bytesPerSecond: values.SCRUB_BYTES_PER_SECOND ?? 20 * MIB,
+      intervalMs: values.SCRUB_INTERVAL ?? 30 * 24 * 3_600_000,
+    },
     allowPrivateEndpoints: values.ALLOW_PRIVATE_ENDPOINTS ?? false,
     http: {
       idleTimeoutMs: values.UPLOAD_IDLE_TIMEOUT ?? 60_000,

@@ -237,6 +237,50 @@ export const schedules = longshore.table('schedules', {
   lastRunAt: instant('last_run_at'),
 });
 
+export const scrubRuns = longshore.table('scrub_runs', {
+  id: text('id').primaryKey(),
+  userId: text('user_id'),
+  requestedBy: text('requested_by').notNull(),
+  readBefore: instant('read_before').notNull(),
+  retryBefore: instant('retry_before').notNull(),
+  totalReplicas: integer('total_replicas').notNull(),
+  totalBytes: bytes('total_bytes').notNull(),
+  checkedReplicas: integer('checked_replicas').notNull().default(0),
+  checkedBytes: bytes('checked_bytes').notNull().default(0),
+  same: integer('same').notNull().default(0),
+  missing: integer('missing').notNull().default(0),
+  corrupt: integer('corrupt').notNull().default(0),
+  errors: integer('errors').notNull().default(0),
+  startedAt: instant('started_at').notNull().default(sql`now()`),
+  finishedAt: instant('finished_at'),
+});
+
+export const scrubFindings = longshore.table('scrub_findings', {
+  id: bytes('id').primaryKey().generatedAlwaysAsIdentity(),
+  runId: text('run_id').notNull(),
+  userId: text('user_id').notNull(),
+  datasetId: text('dataset_id').notNull(),
+  provider: text('provider').$type<ProviderName>().notNull(),
+  bucket: text('bucket').notNull(),
+  objectKey: text('object_key').notNull(),
+  outcome: text('outcome').$type<'missing' | 'corrupt' | 'error'>().notNull(),
+  errorCode: text('error_code'),
+  at: instant('at').notNull().default(sql`now()`),
+});
+
+export const scrubMarks = longshore.table('scrub_marks', {
+  replicaId: text('replica_id').primaryKey(),
+  lookedAt: instant('looked_at'),
+  failed: boolean('failed').notNull().default(false),
+  leaseOwner: text('lease_owner'),
+  leaseUntil: instant('lease_until'),
+});
+
+export const scrubPace = longshore.table('scrub_pace', {
+  singleton: boolean('singleton').primaryKey().default(true),
+  freeAt: instant('free_at').notNull(),
+});
+
 export const uploads = longshore.table('uploads', {
   id: text('id').primaryKey(),
   userId: text('user_id').notNull(),

@@ -14,6 +14,10 @@ export const PLACEMENT_JOBS = {
   reconcile: 'reconcile_placement',
   /** Looks at addresses where a late completion may have left an object. */
   tombstones: 'check_tombstones',
+  /** Begins a scrub when copies are due. */
+  scrub: 'scrub',
+  /** Reads copies of a scrub back until none is left; several share one scrub. */
+  scrubSlice: 'scrub_slice',
 } as const;
 
 /** What placement asks of the job queue: a job is queued with the transaction that makes it necessary. */

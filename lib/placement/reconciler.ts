@@ -50,11 +50,11 @@ export class Reconciler {
     if (settled) await this.#releaseSpool(dataset, ask);
   }
 
-  /** One pass over all living datasets. Returns how many it looked at. */
-  async reconcileAll(signal?: AbortSignal, onProgress?: (looked: number) => void): Promise<number> {
+  /** One pass over all living datasets, or over one user's. Returns how many it looked at. */
+  async reconcileAll(signal?: AbortSignal, onProgress?: (looked: number) => void, userId?: string): Promise<number> {
     let looked = 0;
     for (let after = ''; ; ) {
-      const ids = await livingIdsAfter(this.#db, after, PAGE);
+      const ids = await livingIdsAfter(this.#db, after, PAGE, userId);
       for (const id of ids) {
         signal?.throwIfAborted();
         await this.reconcile(id);

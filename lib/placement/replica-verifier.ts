@@ -12,18 +12,39 @@ import type { StorageService } from '@/lib/storage/storage-service.ts';
 /** What reading a copy back found. */
 export type Verdict = 'verified' | 'missing' | 'corrupt';
 
-const REREADABLE: readonly ReplicaState[] = ['completed', 'missing', 'corrupt'];
+export const REREADABLE: readonly ReplicaState[] = ['completed', 'missing', 'corrupt'];
+
+/** Is told what reading a copy back changed, once it is written down. */
+export interface ReplicaWatch {
+  /** The copy was thought good. */
+  damaged(replica: Replica, verdict: 'missing' | 'corrupt'): Promise<void>;
+  /** The copy had not been read back since it was written. */
+  proved(replica: Replica): Promise<void>;
+}
+
+export interface VerifyOptions {
+  signal?: AbortSignal;
+  /** Awaited after each piece that arrived: to count bytes, and to hold them back. */
+  onBytes?: (count: number) => Promise<void>;
+}
 
 /** Reads copies back, byte for byte, and writes down what it found. */
 export class ReplicaVerifier {
   readonly #replicas: ReplicaRepository;
   readonly #registry: StoreRegistry;
   readonly #sentinels: Sentinels;
+  readonly #watch: ReplicaWatch | undefined;
 
-  constructor(parts: { replicas: ReplicaRepository; registry: StoreRegistry; sentinels: Sentinels }) {
+  constructor(parts: {
+    replicas: ReplicaRepository;
+    registry: StoreRegistry;
+    sentinels: Sentinels;
+    watch?: ReplicaWatch;
+  }) {
     this.#replicas = parts.replicas;
     this.#registry = parts.registry;
     this.#sentinels = parts.sentinels;
+    this.#watch = parts.watch;
   }
 
   /**
@@ -31,11 +52,17 @@ export class ReplicaVerifier {
    * Throws StorageError when the store cannot be asked: then nothing is concluded and nothing recorded.
    */
   async verify(replicaId: string, signal?: AbortSignal): Promise<Verdict | undefined> {
+    return this.verifyWith(replicaId, { signal });
+  }
+
+  /** As `verify`, at the pace that `onBytes` sets. */
+  async verifyWith(replicaId: string, options: VerifyOptions): Promise<Verdict | undefined> {
     const replica = await this.#replicas.find(replicaId);
     if (replica === undefined || !REREADABLE.includes(replica.state)) return undefined;
-    const verdict = await this.#read(replica, signal);
+    const verdict = await this.#read(replica, options);
     try {
       await this.#record(replica, verdict);
+      await this.#tell(replica, verdict);
       return verdict;
     } catch (error) {
       if (isFenced(error)) return undefined;
@@ -43,10 +70,15 @@ export class ReplicaVerifier {
     }
   }
 
-  async #read(replica: Replica, signal: AbortSignal | undefined): Promise<Verdict> {
+  async #tell(replica: Replica, verdict: Verdict): Promise<void> {
+    if (verdict !== 'verified' && replica.state === 'completed') await this.#watch?.damaged(replica, verdict);
+    if (verdict === 'verified' && replica.verifiedAt === null) await this.#watch?.proved(replica);
+  }
+
+  async #read(replica: Replica, options: VerifyOptions): Promise<Verdict> {
     const service = await this.#registry.resolve(replica);
     try {
-      const found = await hashObject(service, replica, signal);
+      const found = await hashObject(service, replica, options);
       const equal = found.sha256 === replica.objectSha256 && found.sizeBytes === replica.sizeBytes;
       return equal ? 'verified' : 'corrupt';
     } catch (error) {
@@ -75,7 +107,7 @@ const FAULTS = {
 async function hashObject(
   service: StorageService,
   replica: Replica,
-  signal: AbortSignal | undefined,
+  { signal, onBytes }: VerifyOptions,
 ): Promise<{ sha256: string; sizeBytes: number }> {
   const { body } = await service.get(replica.objectKey, { versionId: replica.versionId ?? undefined, signal });
   const hash = createHash('sha256');
@@ -86,6 +118,7 @@ async function hashObject(
       for await (const chunk of chunks) {
         hash.update(chunk);
         sizeBytes += chunk.length;
+        await onBytes?.(chunk.length);
       }
     },
     { signal },

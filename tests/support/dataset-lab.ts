@@ -31,6 +31,11 @@ const LIMITS = {
 
 export const INSTALLATION = 'installation-1';
 
+export interface Damage {
+  datasetId: string;
+  verdict: string;
+}
+
 /** One process over a folder that outlives it: everything from the spool to two stores, on a real database. */
 export class DatasetLab {
   readonly folder: string;
@@ -39,6 +44,8 @@ export class DatasetLab {
   readonly directory: SpoolDirectory;
   readonly placed: PlacementParts;
   readonly parts: DatasetParts;
+  /** Damage that was told, in order. */
+  readonly damage: Damage[];
   readonly #jobs: JobQueue;
   readonly #db: Database;
   #ended = false;
@@ -50,6 +57,7 @@ export class DatasetLab {
     directory: SpoolDirectory;
     placed: PlacementParts;
     parts: DatasetParts;
+    damage: Damage[];
     jobs: JobQueue;
     db: Database;
   }) {
@@ -59,6 +67,7 @@ export class DatasetLab {
     this.directory = lab.directory;
     this.placed = lab.placed;
     this.parts = lab.parts;
+    this.damage = lab.damage;
     this.#jobs = lab.jobs;
     this.#db = lab.db;
   }
@@ -75,6 +84,7 @@ export class DatasetLab {
     const bucket = new StoreAs(await store('bucket'), 's3');
     const directory = await SpoolDirectory.open(join(folder, 'spool'), INSTALLATION);
     const jobs = new JobQueue(db);
+    const damage: Damage[] = [];
     const ground = {
       db,
       registry: registryOf(base, bucket),
@@ -83,6 +93,11 @@ export class DatasetLab {
       keys: new IntegrityKeys([Buffer.alloc(32, 7)]),
       installationId: INSTALLATION,
       longestRequestMs: 0,
+      watch: {
+        damaged: async ({ datasetId }: { datasetId: string }, verdict: string) =>
+          void damage.push({ datasetId, verdict }),
+        proved: async () => undefined,
+      },
       log: silentLogger(),
       pool: new IngestPool({ threads: 1 }),
       limits: LIMITS,
@@ -99,6 +114,7 @@ export class DatasetLab {
       directory,
       placed,
       parts: await composeDatasets(ground, placed),
+      damage,
       jobs,
       db,
     });
@@ -186,7 +202,7 @@ export class DatasetLab {
   }
 
   async #run(job: Job): Promise<void> {
-    const { worker, reconciler, cleaner } = this.placed;
+    const { worker, reconciler, cleaner, scrubber } = this.placed;
     const id = String(job.payload.replica_id ?? job.payload.dataset_id ?? '');
     if (job.type === PLACEMENT_JOBS.write) await worker.write(id);
     else if (job.type === PLACEMENT_JOBS.verify) await worker.verify(id);
@@ -194,6 +210,7 @@ export class DatasetLab {
     else if (job.type === PLACEMENT_JOBS.remove) await worker.remove(id);
     else if (job.type === PLACEMENT_JOBS.reconcile) await reconciler.reconcileAll();
     else if (job.type === PLACEMENT_JOBS.tombstones) await cleaner.checkTombstones();
+    else if (job.type === PLACEMENT_JOBS.scrubSlice) await scrubber.work(String(job.payload.run_id), job.id);
     else await this.parts.remover.cleanUp(id);
   }
 }
