@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { readClientConfig } from '@/lib/config/client-config.ts';
+import { letHeapGrow } from '@/lib/config/heap-growth.ts';
 import { type Connection, connect } from './connect.ts';
 import type { CliContext } from './context.ts';
 import { EXIT } from './exit-codes.ts';
@@ -7,6 +8,7 @@ import type { Terminal } from './output/terminal.ts';
 import { createProgram } from './program.ts';
 import { reportError } from './report-error.ts';
 
+letHeapGrow();
 const config = readClientConfig();
 const { stdout, stderr } = process;
 const terminal: Terminal = {

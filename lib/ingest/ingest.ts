@@ -1,6 +1,6 @@
 import { tmpdir } from 'node:os';
 import { ByteSource } from '@/lib/streams/byte-source.ts';
-import { BatchBuffers } from './bytes/batch-buffers.ts';
+import type { BatchBuffers } from './bytes/batch-buffers.ts';
 import { MeteredSource } from './bytes/metered-source.ts';
 import type { ContainerContext } from './containers/container-context.ts';
 import { BATCH_BYTES, type ScanLog } from './containers/framed-batch.ts';
@@ -18,10 +18,6 @@ import type { IngestOptions, IngestReport, IngestResult } from './types.ts';
 export const DEFAULT_MAX_RECORD_BYTES = 32 << 20;
 /** What costs least among the levels within 2 % of the size of `gzip -6` (bench/README.md). */
 export const DEFAULT_GZIP_LEVEL = 5;
-
-/** A batch and the rest of the record that ends it usually fit. */
-const BUFFER_BYTES = BATCH_BYTES + (256 << 10);
-const FREE_BUFFERS = 12;
 
 /**
  * Reads a file of any supported format, checks and normalises it, and leaves it compressed in `target.directory`.
@@ -63,7 +59,7 @@ async function scan(
   const meter = new MeteredSource(source, options);
   const bytes = new ByteSource(meter);
   const log: ScanLog = { container: [], findings: [] };
-  const buffers = new BatchBuffers(BUFFER_BYTES, FREE_BUFFERS);
+  const { buffers } = session;
   const report = new ReportBuilder(log, core, reportedOptions(options));
   const coreOptions = { format: options.format ?? 'auto', maxRecordBytes: maxRecordBytes(options) };
   const onAccepted = () => options.onProgress?.({ bytesRead: meter.sizeBytes, records: report.records });

@@ -35,7 +35,7 @@ export function runCore(batches: RecordBatch | readonly RecordBatch[], options: 
   const decided = decide(all, chosen);
   if ('findings' in decided) return undecided(decided.findings);
   const process = createBatchProcessor(decided.decision, chosen);
-  const results = all.map(process);
+  const results = all.map((batch) => keep(process(batch)));
   const total = (name: 'written' | 'sourceRecords' | 'rejected') =>
     results.reduce((sum, result) => sum + result[name], 0);
   const text = results.map(({ content }) => new TextDecoder().decode(content)).join('');
@@ -58,6 +58,11 @@ export function runCore(batches: RecordBatch | readonly RecordBatch[], options: 
     results,
     statistics: finishStatistics(stats, { kind: decided.decision.kind, sourceRecords, written, duplicates }),
   };
+}
+
+/** The processor writes its next content over this one. */
+function keep(result: BatchResult): BatchResult {
+  return { ...result, content: result.content.slice() };
 }
 
 function addUp(results: readonly BatchResult[]): Record<string, number> {

@@ -1,24 +1,25 @@
 /**
- * Buffers of batches, used again: a buffer travels to a worker, comes back with the batch's result, and is filled anew.
- * Fresh ones for every batch would be garbage of hundreds of MB between two collections.
+ * Buffers of batches, used again: the frame fills one, a thread reads it and leaves its result in it, the writer is done
+ * with it, and it is filled anew. They are shared between the threads, not handed over: the engine counts every buffer
+ * that changes hands as new memory, and collected the whole heap ten times for each 100 MB that passed.
  */
 export class BatchBuffers {
   readonly #standardBytes: number;
   readonly #maxFree: number;
-  readonly #free: ArrayBuffer[] = [];
+  readonly #free: SharedArrayBuffer[] = [];
 
   constructor(standardBytes: number, maxFree: number) {
     this.#standardBytes = standardBytes;
     this.#maxFree = maxFree;
   }
 
-  take(): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(this.#standardBytes));
+  take(): Uint8Array {
+    return new Uint8Array(this.#free.pop() ?? new SharedArrayBuffer(this.#standardBytes));
   }
 
   /** Only buffers of the standard size are kept: a record of 30 MB must not occupy memory for the whole upload. */
   give(buffer: ArrayBufferLike): void {
-    if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== this.#standardBytes) return;
+    if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength !== this.#standardBytes) return;
     if (this.#free.length < this.#maxFree) this.#free.push(buffer);
   }
 }
@@ -26,7 +27,7 @@ export class BatchBuffers {
 /** A byte buffer that grows by doubling. `bytes` may be replaced by a larger one on any append. */
 export class GrowingBuffer {
   readonly #buffers: BatchBuffers;
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array;
   length = 0;
 
   constructor(buffers: BatchBuffers) {
@@ -51,7 +52,7 @@ export class GrowingBuffer {
   }
 
   /** Hands the content over and starts with a fresh buffer. */
-  detach(): Uint8Array<ArrayBuffer> {
+  detach(): Uint8Array {
     const content = this.bytes.subarray(0, this.length);
     this.bytes = this.#buffers.take();
     this.length = 0;

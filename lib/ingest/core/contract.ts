@@ -61,7 +61,7 @@ export interface CodeCount {
 }
 
 export interface BatchResult {
-  /** Canonical JSONL of the accepted records: UTF-8, LF after every record. */
+  /** Canonical JSONL of the accepted records: UTF-8, LF after every record. Valid until the processor's next batch. */
   content: Uint8Array;
   /** Records in `content`. */
   written: number;

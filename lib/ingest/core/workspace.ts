@@ -101,9 +101,9 @@ export class Workspace {
     for (let i = 0; i < text.length; i++) this.byte(text.charCodeAt(i));
   }
 
-  /** The output written from `start` on, as a copy that the caller owns. */
+  /** The output written from `start` on, valid until the next batch is loaded. */
   takeOutput(start: number = this.outputStart): Uint8Array {
-    return this.bytes.slice(start, this.output);
+    return this.bytes.subarray(start, this.output);
   }
 
   /** Writes whole words, so up to three bytes of garbage beyond the range, which the next write replaces. */

@@ -18,8 +18,10 @@ export class BatchWorker {
     const { content } = result;
     const deflated =
       output.type === 'deflate' && content.byteLength > 0 ? deflateBlock(content, output.level) : undefined;
-    const kept = output.type === 'none' ? new Uint8Array(0) : intoBuffer(content, batch.bytes.buffer);
-    return { result: { ...ownArrays(result), content: kept }, deflated, buffer: batch.bytes.buffer };
+    const { buffer } = batch.bytes;
+    const space = new ReplySpace(buffer);
+    const kept = output.type === 'none' ? NOTHING : space.put(content);
+    return { result: { ...ownArrays(result), content: kept }, deflated: deflated && space.put(deflated), buffer };
   }
 
   forget(upload: number): void {
@@ -51,22 +53,30 @@ function ownArrays(result: BatchResult): BatchResult {
  * the settings that stay within 2 % of `gzip -6` (bench/README.md).
  */
 export function deflateBlock(content: Uint8Array, level: number): Uint8Array {
-  const deflated = deflateRawSync(content, {
+  return deflateRawSync(content, {
     level,
     memLevel: 9,
     finishFlush: constants.Z_FULL_FLUSH,
     chunkSize: Math.max(1 << 16, content.byteLength >> 1),
   });
-  // A small result may lie in Node's shared slab, which must not be transferred to another thread.
-  return deflated.buffer.byteLength === Buffer.poolSize ? Uint8Array.from(deflated) : deflated;
 }
 
-/** The core may use its output memory again, so the content is copied out: into the batch's own buffer where it fits. */
-function intoBuffer(content: Uint8Array, buffer: ArrayBufferLike): Uint8Array {
-  const target =
-    content.byteLength <= buffer.byteLength
-      ? new Uint8Array(buffer, 0, content.byteLength)
-      : new Uint8Array(content.byteLength);
-  target.set(content);
-  return target;
+const NOTHING = new Uint8Array(0);
+
+/** Puts results into the batch's own buffer, one after the other while they fit, else into memory of their own. */
+class ReplySpace {
+  readonly #buffer: ArrayBufferLike;
+  #used = 0;
+
+  constructor(buffer: ArrayBufferLike) {
+    this.#buffer = buffer;
+  }
+
+  put(bytes: Uint8Array): Uint8Array {
+    if (this.#used + bytes.byteLength > this.#buffer.byteLength) return new Uint8Array(bytes);
+    const place = new Uint8Array(this.#buffer, this.#used, bytes.byteLength);
+    place.set(bytes);
+    this.#used += bytes.byteLength;
+    return place;
+  }
 }

@@ -1,5 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { entryPoint } from '@/lib/config/entry-points.ts';
+import { BatchBuffers } from '@/lib/ingest/bytes/batch-buffers.ts';
+import { BATCH_BYTES } from '@/lib/ingest/containers/framed-batch.ts';
 import type { RecordBatch } from '@/lib/ingest/core/contract.ts';
 import type { BatchWork, DecideOutcome, DecideWork, FromWorker, ProcessedBatch, TaskMessage } from './messages.ts';
 import { poolClosed, type Task, WorkerThread } from './worker-thread.ts';
@@ -7,7 +9,7 @@ import { poolClosed, type Task, WorkerThread } from './worker-thread.ts';
 export interface IngestPoolOptions {
   /** Default: one a core. */
   threads?: number;
-  /** Batch bytes on the way through the threads, of all uploads together. Default 12 MiB. */
+  /** Bytes of buffers on the way through the threads, of all uploads together. Default 16 MiB. */
   inFlightBytes?: number;
   /** Heap of one thread. Default 160. */
   threadHeapMb?: number;
@@ -18,6 +20,9 @@ export interface IngestPoolOptions {
 /** One task runs, the next already waits in the thread's port, so that no thread idles while the main thread is busy. */
 const TASKS_PER_THREAD = 2;
 const MIN_SHARE_BYTES = 2 << 20;
+/** A batch with the rest of the record that ends it fits, and after it was read its content with its compressed form. */
+const BUFFER_BYTES = BATCH_BYTES * 1.75;
+const FREE_BUFFERS = 12;
 
 /**
  * The threads that all uploads share. Waiting uploads take turns batch by batch, so a small file is not held up by a
@@ -29,13 +34,15 @@ export class IngestPool {
   /** Waiting tasks by upload, in turn order: the upload that was served goes to the end. */
   readonly #waiting = new Map<number, Task[]>();
   readonly #uploads = new Set<number>();
+  /** @internal For sessions. */
+  readonly buffers = new BatchBuffers(BUFFER_BYTES, FREE_BUFFERS);
   #nextId = 1;
   #closed = false;
 
   constructor(options: IngestPoolOptions = {}) {
     this.#limits = {
       threads: options.threads ?? availableParallelism(),
-      inFlightBytes: options.inFlightBytes ?? 12 << 20,
+      inFlightBytes: options.inFlightBytes ?? 16 << 20,
       threadHeapMb: options.threadHeapMb ?? 160,
       workerUrl: options.workerUrl ?? entryPoint('lib/ingest/ingest.worker'),
     };
@@ -142,6 +149,11 @@ export class PoolSession {
     return this.#pool.shareBytes;
   }
 
+  /** Where batches are to be framed. */
+  get buffers(): BatchBuffers {
+    return this.#pool.buffers;
+  }
+
   /** The sample's buffers come back unchanged, to be processed next. */
   async decide(work: DecideWork): Promise<{ outcome: DecideOutcome; sample: readonly RecordBatch[] }> {
     const transfer = work.sample.flatMap((batch) => buffersOf(batch));
@@ -150,7 +162,7 @@ export class PoolSession {
     return reply;
   }
 
-  /** Takes the batch's buffer away; it comes back with the result. */
+  /** Takes the batch's buffer, which MUST not be touched until it comes back with the result. */
   async process(work: BatchWork): Promise<ProcessedBatch> {
     const upload = this.#upload;
     const message = (task: number) => ({ type: 'batch', task, upload, work }) as const;

@@ -1,6 +1,6 @@
 import type { BatchResult, CoreOptions, Decision, IngestCore, RecordBatch } from '@/lib/ingest/core/contract.ts';
 
-/** What the pool and its threads say to each other. Buffers travel by transfer, never by copy. */
+/** What the pool and its threads say to each other. Buffers are shared or travel by transfer, never by copy. */
 export type ToWorker = TaskMessage | { type: 'forget'; upload: number };
 
 export type TaskMessage =
@@ -34,6 +34,6 @@ export interface ProcessedBatch {
   result: BatchResult;
   /** Raw deflate data that ends with a full flush; undefined without content or without the wish. */
   deflated: Uint8Array | undefined;
-  /** The batch's buffer, to be filled again. `result.content` may lie in it. */
+  /** The batch's buffer, to be filled again. `result.content` and `deflated` may lie in it. */
   buffer: ArrayBufferLike;
 }
