@@ -8,10 +8,12 @@ import { addCheck } from './commands/check.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addGet, addUrl } from './commands/get.ts';
 import { addList } from './commands/list.ts';
+import { addPhase } from './commands/phase.ts';
 import { addRemove } from './commands/remove.ts';
 import { addSecrets } from './commands/secrets.ts';
 import { addServe } from './commands/serve.ts';
 import { addSignIn } from './commands/signin.ts';
+import { addStatus } from './commands/status.ts';
 import { addUpload } from './commands/upload.ts';
 import { addVerify } from './commands/verify.ts';
 import type { CliContext } from './context.ts';
@@ -42,6 +44,8 @@ export function createProgram(context: CliContext): Command {
     addVerify,
     addSecrets,
     addDoctor,
+    addStatus,
+    addPhase,
     addSignIn,
     addBackup,
     addUsers,
