@@ -126,7 +126,7 @@ async function compose(ground: Ground): Promise<Application> {
   closing.add(() => events.close());
   const registry = composeStores({ config, files, baseStore, secrets, guard, operatorGuard });
   const { audit } = accounts;
-  const plane = await composeDataPlane({ ...ground, files, events, secrets, registry, audit });
+  const plane = await composeDataPlane({ ...ground, files, events, secrets, registry, audit, accounts });
   const phases = composePhases({ config, db: database.db, registry, doctor, audit, events, readiness, ...plane });
   const signIn = composeSignIn(ground, accounts);
   return {

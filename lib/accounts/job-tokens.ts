@@ -4,6 +4,8 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 export interface JobTokenClaim {
   jobId: string;
   userId: string;
+  /** The attempt at the job: a later one makes this token worthless. */
+  attempt: number;
   expiresAt: Date;
 }
 
@@ -22,7 +24,12 @@ export class JobTokens {
   }
 
   issue(claim: JobTokenClaim): string {
-    const payload = JSON.stringify([claim.jobId, claim.userId, Math.floor(claim.expiresAt.getTime() / 1000)]);
+    const payload = JSON.stringify([
+      claim.jobId,
+      claim.userId,
+      Math.floor(claim.expiresAt.getTime() / 1000),
+      claim.attempt,
+    ]);
     const body = Buffer.from(payload).toString('base64url');
     return `lsj_${body}.${this.#sign(body)}`;
   }
@@ -31,9 +38,10 @@ export class JobTokens {
   verify(token: string): JobTokenClaim | 'invalid' | 'expired' {
     const [, body, signature] = /^lsj_([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})$/.exec(token) ?? [];
     if (body === undefined || signature === undefined || !this.#matches(body, signature)) return 'invalid';
-    const [jobId, userId, seconds] = JSON.parse(Buffer.from(body, 'base64url').toString()) as [string, string, number];
+    const claimed = JSON.parse(Buffer.from(body, 'base64url').toString()) as [string, string, number, number];
+    const [jobId, userId, seconds, attempt] = claimed;
     const expiresAt = new Date(seconds * 1000);
-    return expiresAt.getTime() <= this.#now() ? 'expired' : { jobId, userId, expiresAt };
+    return expiresAt.getTime() <= this.#now() ? 'expired' : { jobId, userId, attempt, expiresAt };
   }
 
   #sign(body: string): string {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { DatasetParts } from '@/lib/composition/datasets.ts';
 import type { PlacementParts } from '@/lib/composition/placement.ts';
+import type { TrainingParts } from '@/lib/composition/training.ts';
 import { DATASET_JOBS } from '@/lib/datasets/job-types.ts';
 import type { Database } from '@/lib/db/database.ts';
 import { JobClaims } from '@/lib/jobs/claims.ts';
@@ -14,6 +15,7 @@ import type { Logger } from '@/lib/observability/logger.ts';
 import { PLACEMENT_JOBS } from '@/lib/placement/job-types.ts';
 import { enqueueSecretJobs, registerSecretJobs } from '@/lib/secrets/secret-jobs.ts';
 import type { Secrets } from '@/lib/secrets/secrets.ts';
+import { TRAINING_JOBS } from '@/lib/training/jobs/remote-resources.ts';
 
 export interface BackgroundGround {
   db: Database;
@@ -25,6 +27,7 @@ export interface BackgroundGround {
   scrubIntervalMs: number;
   /** Tells the pages of all admins. */
   tellAdmins(event: { topic: 'storage'; type: string; subject: string }): void;
+  training: TrainingParts;
 }
 
 const MINUTE_MS = 60_000;
@@ -50,6 +53,7 @@ export class Background {
     registerScrub(this.#runner, ground);
     registerDatasets(this.#runner, ground);
     registerSecretJobs(this.#runner, ground.secrets);
+    registerTraining(this.#runner, ground);
   }
 
   async start(): Promise<void> {
@@ -116,4 +120,8 @@ function registerDatasets(runner: JobRunner, { datasets, db }: BackgroundGround)
     for (const dataset of left) await remover.queueCleanUp(db, dataset);
     return { clean_ups: left.length };
   });
+}
+
+function registerTraining(runner: JobRunner, { training }: BackgroundGround): void {
+  runner.register(TRAINING_JOBS.endRemote, (job) => training.remotes.end(job.payload), { concurrency: 4 });
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { AuditLog } from '@/lib/accounts/audit-log.ts';
+import type { Accounts } from '@/lib/composition/accounts.ts';
 import { Background } from '@/lib/composition/background.ts';
 import type { Closing } from '@/lib/composition/closing.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
@@ -7,6 +8,7 @@ import type { Files } from '@/lib/composition/files.ts';
 import { composeMigration, type MigrationParts } from '@/lib/composition/migration.ts';
 import { composePlacement, type PlacementParts } from '@/lib/composition/placement.ts';
 import { composeReplicaWatch } from '@/lib/composition/replica-watch.ts';
+import { composeTraining, type TrainingParts } from '@/lib/composition/training.ts';
 import type { Config } from '@/lib/config/config.ts';
 import type { MasterKeys } from '@/lib/config/master-key.ts';
 import type { DatabaseHandle } from '@/lib/db/database.ts';
@@ -25,6 +27,7 @@ export interface DataPlane {
   readonly datasets: DatasetParts;
   readonly migration: MigrationParts;
   readonly jobs: JobQueue;
+  readonly training: TrainingParts;
 }
 
 export interface DataPlaneGround {
@@ -38,6 +41,9 @@ export interface DataPlaneGround {
   secrets: Secrets;
   audit: AuditLog;
   registry: StoreRegistry;
+  /** Where workers reach this installation. */
+  baseUrl: URL;
+  accounts: Accounts;
   closing: Closing;
 }
 
@@ -70,8 +76,9 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   const placement = composePlacement(parts);
   const datasets = await composeDatasets(parts, placement);
   const migration = composeMigration({ config, db, registry: ground.registry, placed: placement });
+  const training = composeTraining({ ...ground, db, jobs }, placement, datasets);
   const background = new Background({
-    ...{ db, queue: jobs, log, placed: placement, datasets, secrets: ground.secrets },
+    ...{ db, queue: jobs, log, placed: placement, datasets, secrets: ground.secrets, training },
     scrubIntervalMs: config.scrub.intervalMs,
     tellAdmins: (event) => ground.events.publishToAdmins(event),
   });
@@ -79,7 +86,9 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   await datasets.caretaker.start();
   closing.add(() => background.stop());
   await background.start();
-  return { placement, datasets, migration, jobs };
+  closing.add(() => training.stop());
+  training.start();
+  return { placement, datasets, migration, jobs, training };
 }
 
 /** What was signed under a replaced master key still verifies. */

@@ -153,7 +153,7 @@ describe('requests are checked', () => {
 describe('job endpoints', () => {
   const pull = endpoint({ auth: 'job', summary: 'for a job' }, ({ job }) => json(job));
   const issue = (jobId: string, ms = 60_000) =>
-    application.app.accounts.jobTokens.issue({ jobId, userId: 'u1', expiresAt: new Date(Date.now() + ms) });
+    application.app.accounts.jobTokens.issue({ jobId, userId: 'u1', attempt: 1, expiresAt: new Date(Date.now() + ms) });
 
   test('open for the token of this very job only', async () => {
     const request = { path: '/x', params: { id: 'job-1' } };

@@ -14,6 +14,7 @@ export interface Principal {
 export interface JobClaim {
   jobId: string;
   userId: string;
+  attempt: number;
   expiresAt: Date;
 }
 

@@ -25,6 +25,8 @@ export type DownloadUrlRequest = ({ datasetId: string } | { storagePath: string 
   userId: string;
   /** 1 to 7200, which is the default. */
   expiresInSeconds?: number;
+  /** A copy that just failed its reader: only where no other can serve. */
+  avoid?: StorageProvider;
 };
 
 /** Two hours: longer ones are asked for anew. */
@@ -64,7 +66,8 @@ export class DatasetUrlService {
     const expiresInSeconds = checkedExpiry(request.expiresInSeconds);
     const dataset = await this.#find(request);
     let fallback: { reason: string; error: unknown } | undefined;
-    for (const replica of await this.#replicas.candidates(dataset.id)) {
+    const candidates = await this.#replicas.candidates(dataset.id);
+    for (const replica of avoidedLast(candidates, request.avoid)) {
       try {
         return await this.#sign(replica, dataset, expiresInSeconds, fallback?.reason);
       } catch (error) {
@@ -120,6 +123,10 @@ export class DatasetUrlService {
     if (row.status !== 'ready') throw datasetUploading();
     return row;
   }
+}
+
+function avoidedLast(candidates: readonly Replica[], avoid: StorageProvider | undefined): Replica[] {
+  return [...candidates].sort((a, b) => Number(a.provider === avoid) - Number(b.provider === avoid));
 }
 
 /** By the old column, or by the key of any of its copies. */

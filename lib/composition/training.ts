@@ -1,0 +1,73 @@
+import type { Accounts } from '@/lib/composition/accounts.ts';
+import type { DatasetParts } from '@/lib/composition/datasets.ts';
+import type { PlacementParts } from '@/lib/composition/placement.ts';
+import type { Database } from '@/lib/db/database.ts';
+import { newId } from '@/lib/db/ids.ts';
+import type { EventHub } from '@/lib/http/events.ts';
+import { Loop } from '@/lib/jobs/loop.ts';
+import type { JobQueue } from '@/lib/jobs/queue.ts';
+import type { Logger } from '@/lib/observability/logger.ts';
+import { JobDatasets } from '@/lib/training/jobs/job-dataset.ts';
+import { JobFollower } from '@/lib/training/jobs/job-follower.ts';
+import { JobReaper } from '@/lib/training/jobs/job-reaper.ts';
+import { JobTransitions } from '@/lib/training/jobs/job-transitions.ts';
+import { RemoteEnder, type RemoteResources } from '@/lib/training/jobs/remote-resources.ts';
+import { TrainingJobRepository } from '@/lib/training/jobs/training-job-repository.ts';
+import { TrainingJobService } from '@/lib/training/jobs/training-job-service.ts';
+import { WorkerReports } from '@/lib/training/jobs/worker-reports.ts';
+
+export interface TrainingGround {
+  db: Database;
+  jobs: JobQueue;
+  log: Logger;
+  events: EventHub;
+  accounts: Accounts;
+  /** Where workers reach this installation. */
+  baseUrl: URL;
+}
+
+/** How often silent jobs are looked for. */
+const REAP_MS = 5_000;
+
+/** Training jobs: made, worked on, followed, and ended. */
+export type TrainingParts = ReturnType<typeof composeTraining>;
+
+export function composeTraining(ground: TrainingGround, placed: PlacementParts, { datasets, urls }: DatasetParts) {
+  const { db, jobs: queue, log, events, accounts, baseUrl } = ground;
+  const jobs = new TrainingJobRepository(db);
+  const follower = new JobFollower(jobs);
+  const remotes = new RemoteEnder({ db, jobs, queue, resources: remoteResources() });
+  const transitions = new JobTransitions({
+    jobs,
+    remotes,
+    changed: (job) => {
+      follower.wake(job.id);
+      events.publish(job.userId, { topic: 'job', type: job.state, subject: job.id });
+    },
+  });
+  const issueToken = accounts.jobTokens.issue.bind(accounts.jobTokens);
+  const service = new TrainingJobService({ db, jobs, transitions, remotes, datasets, baseUrl, issueToken, newId });
+  const reports = new WorkerReports({ db, jobs, transitions });
+  const located = new JobDatasets({ reports, jobs, datasets, replicas: placed.replicas, urls, queue });
+  const reaper = new JobReaper({ db, jobs, transitions });
+  const reaping = new Loop({ name: 'reap training jobs', everyMs: REAP_MS, work: () => reap(reaper, log), log });
+  return {
+    ...{ service, reports, datasets: located, follower, remotes, reaper },
+    start: () => reaping.start(),
+    stop: async () => {
+      follower.close();
+      await reaping.stop();
+    },
+  };
+}
+
+/** Local jobs hold nothing that a provider would have to end. */
+function remoteResources(): RemoteResources {
+  return { end: async () => undefined };
+}
+
+async function reap(reaper: JobReaper, log: Logger): Promise<boolean> {
+  const reaped = await reaper.reap();
+  for (const { id, state, error } of reaped) log.warn({ job: id, state, code: error?.code }, 'a training job was late');
+  return false;
+}
