@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { projectRoot } from '@/lib/config/entry-points.ts';
 import { addKeys, addUsers } from './commands/accounts.ts';
+import { addAdopt } from './commands/adopt.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
 import { addDoctor } from './commands/doctor.ts';
@@ -47,6 +48,7 @@ export function createProgram(context: CliContext): Command {
     addStatus,
     addPhase,
     addSignIn,
+    addAdopt,
     addBackup,
     addUsers,
     addKeys,

@@ -43,7 +43,7 @@ export interface DatabaseOptions extends Omit<PostgresOptions, 'url'> {
  * `migration_changed` or `migration_failed` for both.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<DatabaseHandle> {
-  const handle = await connect(options);
+  const handle = await connectDatabase(options);
   try {
     const { applied, unknown } = await migrate(handle.db);
     if (applied.length > 0) options.log?.info({ applied }, 'database migrated');
@@ -55,7 +55,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<DatabaseHa
   }
 }
 
-async function connect(options: DatabaseOptions): Promise<DatabaseHandle> {
+/** The database as it is: for those who only look, before anything of Longshore is in it. Throws as openDatabase. */
+export async function connectDatabase(options: DatabaseOptions): Promise<DatabaseHandle> {
   const { url, dataDir } = options;
   if (url !== undefined) return openPostgres({ ...options, url });
   if (dataDir !== undefined) return openEmbedded({ ...options, dataDir });

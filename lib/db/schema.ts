@@ -18,6 +18,8 @@ import {
 import type { BlockIndex, IngestReport, Kind } from '@/lib/ingest/types.ts';
 import { bytea, instant } from './column-types.ts';
 
+export * from './adoption-schema.ts';
+
 const longshore = pgSchema('longshore');
 
 const createdAt = () => instant('created_at').notNull().default(sql`now()`);

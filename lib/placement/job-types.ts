@@ -12,6 +12,8 @@ export const PLACEMENT_JOBS = {
   remove: 'remove_replica',
   /** Compares what every dataset should have with what it has. */
   reconcile: 'reconcile_placement',
+  /** Reads a dataset from before Longshore for the first time: until then its hash is not known. */
+  inspect: 'inspect_dataset',
   /** Looks at addresses where a late completion may have left an object. */
   tombstones: 'check_tombstones',
   /** Begins a scrub when copies are due. */
@@ -32,6 +34,14 @@ export interface PlacementJob {
 }
 
 export type JobSink = Pick<JobQueue, 'enqueue'>;
+
+/** The first reading of a dataset whose hash nobody knows. Behind all other work: nobody waits for it. */
+export function inspectionJob(dataset: { id: string; userId: string }): PlacementJob & { priority: number } {
+  const type = PLACEMENT_JOBS.inspect;
+  const payload = { dataset_id: dataset.id };
+  const dedupeKey = `${type}:${dataset.id}`;
+  return { type, payload, userId: dataset.userId, dedupeKey, whileRunning: 'skip', priority: -10 };
+}
 
 /** A job about one replica; a second one of the same kind is not queued while one waits or runs. */
 export function replicaJob(

@@ -1,5 +1,5 @@
 import type { Database, Executor, Transaction } from '@/lib/db/database.ts';
-import { type JobSink, replicaJob } from '@/lib/placement/job-types.ts';
+import { inspectionJob, type JobSink, replicaJob } from '@/lib/placement/job-types.ts';
 import {
   findPlaced,
   isLiving,
@@ -9,6 +9,7 @@ import {
 } from '@/lib/placement/placed-dataset.ts';
 import type { Placement, Wanted } from '@/lib/placement/placement.ts';
 import { planPlacement, targetsOf } from '@/lib/placement/placement-plan.ts';
+import { isReadable } from '@/lib/placement/replica.ts';
 import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
 import type { SpoolKeeper } from '@/lib/placement/spool/spool-keeper.ts';
 import { writeStorageView } from '@/lib/placement/storage-view.ts';
@@ -90,8 +91,19 @@ export class Reconciler {
   async #queue(tx: Transaction, datasetId: string, wanted: Wanted): Promise<boolean> {
     const dataset = await lockPlaced(tx, datasetId);
     if (!isLiving(dataset)) return false;
+    if (dataset.objectSha256 === null) return this.#awaitHash(tx, dataset);
     const targets = targetsOf(wanted, dataset.createdAt, await this.#replicas.ofDataset(datasetId, tx));
     return this.queueMissing(tx, dataset, { ...wanted, targets });
+  }
+
+  /**
+   * A row from before Longshore. Until its object has been read nothing proves what a copy must be, and nothing of it is
+   * changed: not its columns, not its copies.
+   */
+  async #awaitHash(tx: Transaction, dataset: { id: string; userId: string }): Promise<false> {
+    const replicas = await this.#replicas.ofDataset(dataset.id, tx);
+    if (replicas.some(isReadable)) await this.#jobs.enqueue(inspectionJob(dataset), tx);
+    return false;
   }
 
   async #releaseSpool({ id, createdAt }: PlacedDataset, ask: () => Promise<Wanted>): Promise<void> {

@@ -28,7 +28,7 @@ export class ReplicaCleaner {
   async removeReplica(replica: Replica, signal?: AbortSignal): Promise<void> {
     if (replica.state !== 'deleting') throw new Error(`replica ${replica.id} is ${replica.state}, not deleting`);
     const service = await this.#registry.resolve(replica);
-    await this.#removeObject(service, replica, signal);
+    if (!(await this.#replicas.isNamedByRow(replica))) await this.#removeObject(service, replica, signal);
     await this.#replicas.removeDeleting(replica.id);
   }
 
@@ -58,7 +58,7 @@ export class ReplicaCleaner {
 
   async #check(tombstone: Tombstone, signal: AbortSignal | undefined): Promise<void> {
     try {
-      if (!(await this.#replicas.claimsAddress(tombstone))) await this.#bury(tombstone, signal);
+      if (!(await this.#isWanted(tombstone))) await this.#bury(tombstone, signal);
       await this.#tombstones.done(tombstone.id);
     } catch (error) {
       signal?.throwIfAborted();
@@ -66,6 +66,10 @@ export class ReplicaCleaner {
       if (tombstone.checks < MAX_CHECKS) await this.#tombstones.again(tombstone.id, LOOK_AGAIN_MS);
       else await this.#tombstones.done(tombstone.id);
     }
+  }
+
+  async #isWanted(tombstone: Tombstone): Promise<boolean> {
+    return (await this.#replicas.claimsAddress(tombstone)) || (await this.#replicas.isNamedByRow(tombstone));
   }
 
   async #bury(tombstone: Tombstone, signal: AbortSignal | undefined): Promise<void> {

@@ -1,8 +1,8 @@
-import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNull, ne, sql } from 'drizzle-orm';
 import type { PgUpdateSetSource } from 'drizzle-orm/pg-core';
 import type { Database, Executor } from '@/lib/db/database.ts';
 import { newId } from '@/lib/db/ids.ts';
-import { datasetReplicas, type JsonObject } from '@/lib/db/schema.ts';
+import { datasetReplicas, type JsonObject, trainingDatasets } from '@/lib/db/schema.ts';
 import { fencedError, type Replica, type ReplicaState, sourcesOf } from '@/lib/placement/replica.ts';
 import type { StoreAddress, StoreTarget } from '@/lib/placement/store-registry.ts';
 import { datasetObjectKey } from '@/lib/storage/object-key.ts';
@@ -159,6 +159,16 @@ export class ReplicaRepository {
           ne(datasetReplicas.state, 'deleting'),
         ),
       );
+    return row !== undefined;
+  }
+
+  /** True when a living row names this object: an application from before Longshore may still read it. */
+  async isNamedByRow({ objectKey }: { objectKey: string }): Promise<boolean> {
+    const [row] = await this.#db
+      .select({ id: trainingDatasets.id })
+      .from(trainingDatasets)
+      .where(and(eq(trainingDatasets.storagePath, objectKey), isNull(trainingDatasets.deletedAt)))
+      .limit(1);
     return row !== undefined;
   }
 

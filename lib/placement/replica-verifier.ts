@@ -48,7 +48,8 @@ export class ReplicaVerifier {
   }
 
   /**
-   * Re-reads the whole copy and records the outcome. Undefined when there is nothing to re-read (any more).
+   * Re-reads the whole copy and records the outcome. Undefined when there is nothing to re-read (any more), or nothing to
+   * compare with yet: the first reading of a copy from before Longshore is an inspection.
    * Throws StorageError when the store cannot be asked: then nothing is concluded and nothing recorded.
    */
   async verify(replicaId: string, signal?: AbortSignal): Promise<Verdict | undefined> {
@@ -59,6 +60,7 @@ export class ReplicaVerifier {
   async verifyWith(replicaId: string, options: VerifyOptions): Promise<Verdict | undefined> {
     const replica = await this.#replicas.find(replicaId);
     if (replica === undefined || !REREADABLE.includes(replica.state)) return undefined;
+    if (replica.objectSha256 === null) return undefined;
     const verdict = await this.#read(replica, options);
     try {
       await this.#record(replica, verdict);

@@ -38,7 +38,9 @@ function preferred(replicas: readonly Replica[]): Replica[] {
 export async function writeStorageView(tx: Executor, datasetId: string, replicas: readonly Replica[]): Promise<void> {
   const view = storageViewOf(replicas);
   if (view === undefined) return;
-  const metadata = JSON.stringify({ storage_provider: view.metadataProvider, s3_storage_path: view.s3StoragePath });
+  const kept = view.s3StoragePath === null && (await namesUnknownCopy(tx, datasetId));
+  const told = { storage_provider: view.metadataProvider, s3_storage_path: view.s3StoragePath };
+  const metadata = JSON.stringify(kept ? {} : told);
   await tx.execute(sql`
     update public.training_datasets
     set storage_path = ${view.storagePath}, storage_provider = ${view.storageProvider},
@@ -47,4 +49,12 @@ export async function writeStorageView(tx: Executor, datasetId: string, replicas
       and (storage_path is distinct from ${view.storagePath}
            or storage_provider is distinct from ${view.storageProvider}
            or not coalesce(metadata, '{}'::jsonb) @> ${metadata}::jsonb)`);
+}
+
+/** An older application recorded a copy in a bucket that we cannot reach yet: its record stands until we can. */
+async function namesUnknownCopy(tx: Executor, datasetId: string): Promise<boolean> {
+  const { rows } = await tx.execute(sql`
+    select 1 from longshore.adopted_datasets
+    where dataset_id = ${datasetId} and s3_state in ('waiting', 'refused')`);
+  return rows.length > 0;
 }
