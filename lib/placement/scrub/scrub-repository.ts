@@ -245,7 +245,7 @@ function boundsOf(run: ScrubRun): Bounds {
 function isDue({ user, readBefore, retryBefore }: Bounds): SQL {
   return sql`r.state in ('completed', 'missing', 'corrupt')
     and (${user} is null or r.user_id = ${user})
-    and coalesce(r.verified_at, r.completed_at, r.created_at) < ${readBefore}
+    and r.object_sha256 is not null and coalesce(r.verified_at, r.completed_at, r.created_at) < ${readBefore}
     and (m.looked_at is null or m.looked_at < case when m.failed then ${retryBefore} else ${readBefore} end)`;
 }
 
