@@ -1,30 +1,51 @@
-import { lazy, Suspense } from 'react';
+import { type ComponentType, lazy, Suspense } from 'react';
 import { Redirect, Route, Switch } from 'wouter';
 import { SessionGate } from './account/session.tsx';
-import { DatasetList } from './datasets/dataset-list.tsx';
-import { Layout } from './shared/layout.tsx';
-import { EmptyState, Loading } from './shared/ui/states.tsx';
+import { PLACES } from './places.ts';
+import { LiveEvents } from './shared/live/live-events.tsx';
+import { Layout } from './shared/shell/layout.tsx';
+import { ScreenBoundary } from './shared/shell/screen-boundary.tsx';
+import { ShortcutProvider } from './shared/shell/shortcuts.tsx';
+import { EmptyState, ScreenSkeleton } from './shared/ui/states.tsx';
+import { ToastProvider } from './shared/ui/toast.tsx';
 
+const SCREENS = PLACES.map(({ href, load }): { href: string; Screen: ComponentType } => ({ href, Screen: lazy(load) }));
 const DatasetDetail = lazy(() => import('./datasets/dataset-detail.tsx'));
 
-/** Every screen has an address that can be shared. */
+/** Every screen has an address that can be shared, and which holds what is chosen in it. */
 export function App() {
   return (
-    <SessionGate>
-      <Layout>
-        <Suspense fallback={<Loading />}>
-          <Switch>
-            <Route path="/">
-              <Redirect to="/datasets" replace />
-            </Route>
-            <Route path="/datasets" component={DatasetList} />
-            <Route path="/datasets/:id">{({ id }) => <DatasetDetail id={id} key={id} />}</Route>
-            <Route>
-              <EmptyState title="There is no such page">Perhaps the address was cut off when it was copied.</EmptyState>
-            </Route>
-          </Switch>
-        </Suspense>
-      </Layout>
-    </SessionGate>
+    <ToastProvider>
+      <SessionGate>
+        <LiveEvents>
+          <ShortcutProvider>
+            <Layout>
+              <ScreenBoundary>
+                <Suspense fallback={<ScreenSkeleton />}>
+                  <Screens />
+                </Suspense>
+              </ScreenBoundary>
+            </Layout>
+          </ShortcutProvider>
+        </LiveEvents>
+      </SessionGate>
+    </ToastProvider>
+  );
+}
+
+function Screens() {
+  return (
+    <Switch>
+      <Route path="/">
+        <Redirect to="/datasets" replace />
+      </Route>
+      {SCREENS.map(({ href, Screen }) => (
+        <Route key={href} path={href} component={Screen} />
+      ))}
+      <Route path="/datasets/:id">{({ id }) => <DatasetDetail id={id} key={id} />}</Route>
+      <Route>
+        <EmptyState title="There is no such page">Perhaps the address was cut off when it was copied.</EmptyState>
+      </Route>
+    </Switch>
   );
 }

@@ -1,4 +1,4 @@
-import { and, desc, eq, lt } from 'drizzle-orm';
+import { and, desc, eq, gte, like, lt } from 'drizzle-orm';
 import type { Database, Executor } from '@/lib/db/database.ts';
 import { auditLog } from '@/lib/db/schema.ts';
 import { workContext } from '@/lib/observability/request-context.ts';
@@ -27,6 +27,16 @@ export interface AuditRecord {
   details: Record<string, unknown> | null;
 }
 
+export interface AuditQuery {
+  userId?: string;
+  before?: number;
+  /** What stands before the point of an action: `key`, `dataset`. */
+  area?: string;
+  actor?: string;
+  since?: Date;
+  limit: number;
+}
+
 /**
  * Who did what to whom. Written with the executor of the change it tells of, so that both are kept or neither is.
  */
@@ -46,10 +56,15 @@ export class AuditLog {
    * Newest first, `limit` entries with an id below `before`.
    * @param userId only what was done to this user's things; undefined: everything
    */
-  async list(options: { userId?: string; before?: number; limit: number }): Promise<AuditRecord[]> {
-    const { userId, before, limit } = options;
-    const own = userId === undefined ? undefined : eq(auditLog.userId, userId);
-    const older = before === undefined ? undefined : lt(auditLog.id, before);
-    return this.#db.select().from(auditLog).where(and(own, older)).orderBy(desc(auditLog.id)).limit(limit);
+  async list(query: AuditQuery): Promise<AuditRecord[]> {
+    const { userId, before, area, actor, since } = query;
+    const wanted = and(
+      userId === undefined ? undefined : eq(auditLog.userId, userId),
+      before === undefined ? undefined : lt(auditLog.id, before),
+      area === undefined ? undefined : like(auditLog.action, `${area}.%`),
+      actor === undefined ? undefined : eq(auditLog.actor, actor),
+      since === undefined ? undefined : gte(auditLog.at, since),
+    );
+    return this.#db.select().from(auditLog).where(wanted).orderBy(desc(auditLog.id)).limit(query.limit);
   }
 }

@@ -32,10 +32,10 @@ export interface DatasetJson {
 }
 
 export interface ReplicaJson {
-  provider: string;
+  provider: Replica['provider'];
   bucket: string;
   key: string;
-  state: string;
+  state: Replica['state'];
   size_bytes: number | null;
   verified_at: string | null;
   error: { code: string; message: string } | null;

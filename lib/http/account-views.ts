@@ -41,6 +41,19 @@ export const keyView = z.object({
   revoked_at: z.string().nullable(),
 });
 
+/** What of the audit log is wanted. */
+export const auditQuery = {
+  area: z
+    .string()
+    .regex(/^[a-z_]{1,40}$/, 'is the word before the point of an action')
+    .optional(),
+  actor: z.string().min(1).max(200).optional(),
+  since: z.iso
+    .datetime({ offset: true })
+    .transform((text) => new Date(text))
+    .optional(),
+};
+
 export const auditView = z.object({
   id: z.number(),
   at: z.string(),

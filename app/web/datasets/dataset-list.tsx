@@ -13,7 +13,7 @@ import { UploadArea } from './upload-area.tsx';
 
 const PAGE = 50;
 
-export function DatasetList() {
+export default function DatasetList() {
   const [params, setParams] = useSearchParams();
   const [text, setText] = useState(params.get('q') ?? '');
   const q = useDeferredValue(text.trim());

@@ -1,5 +1,5 @@
 import { Clipboard, Download } from 'lucide-react';
-import type { FileFinding } from '../shared/api/client.ts';
+import type { FileFinding } from '../shared/api/types.ts';
 import { formatCount } from '../shared/format.ts';
 import { Button } from '../shared/ui/button.tsx';
 

@@ -1,7 +1,8 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useRef, useState } from 'react';
 import { DetailedError, Upload } from 'tus-js-client';
-import { ApiProblem, api, type Problem } from '../shared/api/client.ts';
+import { ApiProblem, api } from '../shared/api/client.ts';
+import type { Problem } from '../shared/api/types.ts';
 
 const CHUNK_BYTES = 8 * 1024 * 1024;
 const RETRY_DELAYS_MS = [0, 500, 1000, 3000, 5000, 10_000];

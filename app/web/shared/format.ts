@@ -28,7 +28,8 @@ export function formatAgo(iso: string | null | undefined, now = Date.now()): str
   return 'just now';
 }
 
-export function formatMoment(iso: string): string {
+export function formatMoment(iso: string | null | undefined): string {
+  if (iso === null || iso === undefined) return 'not known';
   return new Date(iso).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 }
 

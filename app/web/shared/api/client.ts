@@ -1,23 +1,6 @@
-/** A refusal of the server: RFC 9457 with a stable `code`. */
-export interface Problem {
-  code: string;
-  status: number;
-  detail: string;
-  hint?: string;
-  request_id?: string;
-  errors?: FileFinding[];
-}
+import type { Problem } from './types.ts';
 
-export interface FileFinding {
-  line: number | null;
-  record: number | null;
-  path: string | null;
-  code: string;
-  message: string;
-  hint: string | null;
-  excerpt?: string | null;
-}
-
+/** A refusal of the server, with its stable `code`; or that nobody answered (status 0). */
 export class ApiProblem extends Error {
   readonly problem: Problem;
 

@@ -1,0 +1,52 @@
+import type { AuditEntry } from '../shared/api/types.ts';
+import type { Option } from '../shared/ui/field.tsx';
+
+/** What actions mean in words. One that is not listed is shown as it is called. */
+const WORDS: Readonly<Record<string, string>> = {
+  'session.started': 'Signed in',
+  'session.ended': 'Signed out',
+  'key.created': 'Made an API key',
+  'key.revoked': 'Revoked an API key',
+  'user.created': 'Added a user',
+  'user.updated': 'Changed a user',
+  'user.made_admin': 'Made a user an admin',
+  'secret.stored': 'Stored a secret',
+  'secret.tested': 'Tested a secret',
+  'secret.activated': 'Took a secret into use',
+  'secret.deleted': 'Deleted a secret',
+  'dataset.created': 'Made a dataset',
+  'dataset.updated': 'Changed a dataset',
+  'dataset.deleted': 'Deleted a dataset',
+  'phase.changed': 'Changed the storage phase',
+  'phase.forced': 'Forced a storage phase',
+};
+
+export function wordsOf(action: string): string {
+  const words = WORDS[action] ?? action.replaceAll('_', ' ').replace('.', ': ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** What stands before the point of an action, to filter by. */
+export const AREAS: readonly Option[] = [
+  { value: '', label: 'Everything' },
+  { value: 'session', label: 'Sign-in' },
+  { value: 'key', label: 'API keys' },
+  { value: 'user', label: 'Users' },
+  { value: 'secret', label: 'Secrets' },
+  { value: 'dataset', label: 'Datasets' },
+  { value: 'phase', label: 'Storage phase' },
+  { value: 'migration', label: 'Migration' },
+  { value: 'training', label: 'Training' },
+];
+
+/** The details of an entry on one line. */
+export function detailsOf({ details }: AuditEntry): string {
+  if (details === null) return '';
+  return Object.entries(details)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(
+      ([name, value]) =>
+        `${name.replaceAll('_', ' ')}: ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+    )
+    .join(', ');
+}

@@ -1,0 +1,100 @@
+import { useQueryClient } from '@tanstack/react-query';
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';
+
+/** Topics of GET /api/events. */
+export type Topic = 'dataset' | 'upload' | 'job' | 'storage' | 'migration';
+const TOPICS: readonly Topic[] = ['dataset', 'upload', 'job', 'storage', 'migration'];
+
+export interface LiveEvent {
+  topic: Topic;
+  /** `created`, `updated`, `deleted`, `progress`. */
+  type: string;
+  subject: string;
+  data?: Record<string, unknown>;
+}
+
+type Listener = (event: LiveEvent) => void;
+
+interface Live {
+  /** False from a lost connection until it is back. */
+  connected: boolean;
+  listen(listener: Listener): () => void;
+}
+
+const LiveContext = createContext<Live | undefined>(undefined);
+
+/** Which queries an event makes stale, by the first word of their key. Events are hints: what is shown is asked for anew. */
+const STALE: Record<Topic, readonly string[]> = {
+  dataset: ['datasets', 'dataset', 'storage'],
+  upload: ['uploads'],
+  job: ['jobs', 'job'],
+  storage: ['storage'],
+  migration: ['migrations', 'migration', 'storage'],
+};
+
+/** A burst of events asks once. */
+const GATHER_MS = 250;
+
+/** One event stream for the whole page. After a gap everything that is shown is asked for again. */
+export function LiveEvents({ children }: { children: ReactNode }) {
+  const queries = useQueryClient();
+  const [connected, setConnected] = useState(true);
+  const listeners = useRef(new Set<Listener>());
+  useEffect(() => {
+    const source = new EventSource('/api/events');
+    const stale = new Set<string>();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const refresh = () => {
+      timer = undefined;
+      for (const name of stale) void queries.invalidateQueries({ queryKey: [name] });
+      stale.clear();
+    };
+    const hear = (topic: Topic) => (message: MessageEvent<string>) => {
+      const event: LiveEvent = { ...JSON.parse(message.data), topic };
+      for (const name of STALE[topic]) stale.add(name);
+      timer ??= setTimeout(refresh, GATHER_MS);
+      for (const listener of listeners.current) listener(event);
+    };
+    for (const topic of TOPICS) source.addEventListener(topic, hear(topic));
+    source.addEventListener('reset', () => void queries.invalidateQueries());
+    let opened = false;
+    source.addEventListener('open', () => {
+      setConnected(true);
+      if (opened) void queries.invalidateQueries();
+      opened = true;
+    });
+    source.addEventListener('error', () => setConnected(false));
+    return () => {
+      clearTimeout(timer);
+      source.close();
+    };
+  }, [queries]);
+  const live = useMemo<Live>(
+    () => ({
+      connected,
+      listen: (listener) => {
+        listeners.current.add(listener);
+        return () => listeners.current.delete(listener);
+      },
+    }),
+    [connected],
+  );
+  return <LiveContext value={live}>{children}</LiveContext>;
+}
+
+/** Whether events arrive at the moment. */
+export function useLive(): Live {
+  const live = useContext(LiveContext);
+  if (live === undefined) throw new Error('useLive needs LiveEvents above it');
+  return live;
+}
+
+/** Calls `listener` for every event of a topic while the caller is shown, for what is quicker than asking again. */
+export function useLiveEvents(topic: Topic, listener: (event: LiveEvent) => void): void {
+  const { listen } = useLive();
+  const latest = useRef(listener);
+  useEffect(() => {
+    latest.current = listener;
+  });
+  useEffect(() => listen((event) => event.topic === topic && latest.current(event)), [listen, topic]);
+}

@@ -1,0 +1,65 @@
+import { type RunpodSandbox, startRunpodSandbox } from '@/sandbox/providers/start-runpod-sandbox.ts';
+import { type S3Sandbox, startS3Sandbox } from '@/sandbox/s3/start-s3-sandbox.ts';
+import { startServer, type TestServer } from '../server.ts';
+import { type SampleFile, sampleFiles } from './sample-files.ts';
+
+/** A server with providers on loopback, and what people have done with it. */
+export interface FurnishedSite {
+  server: TestServer;
+  s3: S3Sandbox;
+  runpod: RunpodSandbox;
+  datasetIds: Map<string, string>;
+  stop(): Promise<void>;
+}
+
+export async function startSite(env: Record<string, string> = {}): Promise<FurnishedSite> {
+  const [s3, runpod] = await Promise.all([
+    startS3Sandbox({ bucket: 'ada-datasets', region: 'eu-west-1' }),
+    startRunpodSandbox(),
+  ]);
+  const server = await startServer({ ALLOW_PRIVATE_ENDPOINTS: 'true', RUNPOD_API_URL: `${runpod.url}/v2`, ...env });
+  const stop = async () => {
+    await server.stop();
+    await Promise.all([s3.close(), runpod.close()]);
+  };
+  return { server, s3, runpod, datasetIds: new Map(), stop };
+}
+
+/** Users, keys, secrets and datasets, so that no screen is empty. */
+export async function furnish(site: FurnishedSite): Promise<void> {
+  const { server, s3, runpod } = site;
+  await send(server, 'POST', '/api/users', { name: 'Grace', role: 'member' });
+  await send(server, 'POST', '/api/users', { name: 'Edsger', role: 'admin' });
+  await send(server, 'POST', '/api/keys', { name: 'training cluster' });
+  await send(server, 'POST', '/api/keys', { name: 'nightly export', expires_at: '2031-01-01T00:00:00Z' });
+  await send(server, 'PUT', '/api/secrets/aws', awsSecret(s3));
+  await send(server, 'PUT', '/api/secrets/runpod', { api_key: runpod.apiKey });
+  for (const file of sampleFiles()) site.datasetIds.set(file.name, await uploadFile(server, file));
+}
+
+export function awsSecret(s3: S3Sandbox): unknown {
+  const { accessKeyId, secretAccessKey, bucket, region, url } = s3;
+  const aws = { secret_access_key: secretAccessKey, s3_bucket: bucket, region, endpoint: url };
+  return { api_key: accessKeyId, metadata: { aws } };
+}
+
+/** The new dataset's id. */
+export async function uploadFile(server: TestServer, { name, description = '', content }: SampleFile): Promise<string> {
+  const query = new URLSearchParams({ name, filename: name, description });
+  const { dataset } = await send<{ dataset: { id: string } }>(
+    server,
+    'POST',
+    `/api/training/dataset?${query}`,
+    content,
+  );
+  return dataset.id;
+}
+
+async function send<T>(server: TestServer, method: string, path: string, body: unknown): Promise<T> {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const type = typeof body === 'string' ? 'application/octet-stream' : 'application/json';
+  const response = await server.fetch(path, { method, body: text, headers: { 'content-type': type } });
+  const answer = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${answer}`);
+  return JSON.parse(answer) as T;
+}
