@@ -30,7 +30,7 @@ export async function connect(config: ClientConfig): Promise<Connection> {
   }
 }
 
-async function connectTo(url: string, config: ClientConfig): Promise<Connection> {
+export async function connectTo(url: string, config: ClientConfig): Promise<Connection> {
   return { client: new ApiClient(url, await apiKey(config)), own: false, close: async () => {} };
 }
 
@@ -39,11 +39,17 @@ async function startOwn(): Promise<RunningServer | string> {
   try {
     return await startServer(privateServerEnvironment());
   } catch (error) {
-    if (error instanceof LongshoreError && error.code === 'data_dir_locked' && typeof error.details.url === 'string') {
-      return error.details.url;
-    }
+    const holder = dataDirHolder(error);
+    if (holder !== undefined) return holder;
     throw error;
   }
+}
+
+/** The address of the server that has the data directory open, when that is why `error` was thrown. */
+export function dataDirHolder(error: unknown): string | undefined {
+  if (!(error instanceof LongshoreError) || error.code !== 'data_dir_locked') return undefined;
+  const { url } = error.details;
+  return typeof url === 'string' ? url : undefined;
 }
 
 async function apiKey(config: ClientConfig): Promise<string> {

@@ -29,15 +29,16 @@ export async function runServer(env?: Environment): Promise<number> {
 }
 
 /**
- * A link that signs in is shown to a person at a terminal only: the output of a service is kept in logs, where others
- * read it within the hour that the link works.
+ * A link that signs in is shown where only this machine can use it, or to a person at a terminal: the output of a service
+ * that the network reaches is kept in logs, where others read it within the hour that the link works.
  */
 async function greeting({ application, url }: RunningServer): Promise<string> {
   const { config, baseUrl, signIn, accounts } = application;
   const lines = [`Longshore is ready: ${config.publicUrl?.href ?? url}`];
   const local = config.auth.mode === 'local' ? await accounts.users.find(LOCAL_USER) : undefined;
   if (local?.disabledAt === null) {
-    const link = process.stdout.isTTY ? new URL(await signIn.linkPath(local.id), baseUrl).href : 'longshore signin';
+    const shown = process.stdout.isTTY || isLoopback(new URL(baseUrl).hostname);
+    const link = shown ? new URL(await signIn.linkPath(local.id), baseUrl).href : 'longshore signin';
     lines.push(`  Sign in (a link that works once, within an hour): ${link}`);
   }
   if ((await accounts.adminKeyFile.read()) !== undefined) {
@@ -48,10 +49,13 @@ async function greeting({ application, url }: RunningServer): Promise<string> {
 }
 
 function warnOfOpenNetwork({ application: { config, log } }: RunningServer): void {
-  const loopback = /^(localhost|127\.|::1$)/.test(config.host);
-  if (loopback || config.publicUrl?.protocol === 'https:') return;
+  if (isLoopback(config.host) || config.publicUrl?.protocol === 'https:') return;
   const advice = 'keys travel unencrypted: put a proxy with TLS in front and set PUBLIC_URL to its https address';
   log.warn({ host: config.host }, advice);
+}
+
+function isLoopback(host: string): boolean {
+  return /^(localhost$|127\.|\[?::1\]?$)/.test(host);
 }
 
 function describeFailure(error: unknown): string {

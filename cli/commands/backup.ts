@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { readClientConfig } from '@/lib/config/client-config.ts';
 import { type Config, readConfig } from '@/lib/config/config.ts';
-import { createDurably } from '@/lib/config/durable-file.ts';
+import { createDurably, moveDurably } from '@/lib/config/durable-file.ts';
 import { KEY_FILE, loadMasterKeys } from '@/lib/config/master-key.ts';
-import { backupTo } from '@/lib/db/backup/backup.ts';
-import type { BackupKey } from '@/lib/db/backup/key-box.ts';
+import { type BackupSummary, backupTo } from '@/lib/db/backup/backup.ts';
+import { type BackupKey, type SealedKeys, sealKeys } from '@/lib/db/backup/key-box.ts';
 import { restoreFrom } from '@/lib/db/backup/restore.ts';
 import { type DatabaseHandle, openDatabase } from '@/lib/db/database.ts';
 import { LongshoreError } from '@/lib/errors.ts';
+import { connectTo, dataDirHolder } from '../connect.ts';
 import type { CliContext } from '../context.ts';
 import { note, printJson, printLine } from '../output/terminal.ts';
 import { formatCount } from '../output/units.ts';
@@ -23,8 +25,9 @@ interface RestoreFlags {
   replace: boolean;
 }
 
-const WHEN =
-  'The embedded database must not be in use: stop the server first. A PostgreSQL may stay in use for a backup.';
+const WHILE_IN_USE =
+  'The server may run meanwhile; the embedded database answers nobody else until the rows are written.';
+const WHEN_STOPPED = 'The embedded database must not be in use: stop the server first.';
 
 export function addBackup(program: Command, context: CliContext): void {
   program
@@ -35,7 +38,7 @@ export function addBackup(program: Command, context: CliContext): void {
     .option('--no-keys', 'leave the key out')
     .addHelpText(
       'after',
-      `\n${WHEN} Objects are not in it: they are in the stores.\n\nExample: longshore backup longshore.backup --passphrase-file pass.txt`,
+      `\n${WHILE_IN_USE} Objects are not in it: they are in the stores.\n\nExample: longshore backup longshore.backup --passphrase-file pass.txt`,
     )
     .action((file: string, flags: BackupFlags) => backup(context, file, flags));
   program
@@ -44,15 +47,15 @@ export function addBackup(program: Command, context: CliContext): void {
     .argument('<file>')
     .option('--passphrase-file <file>', 'the passphrase that seals the key')
     .option('--replace', 'remove every row that is there now', false)
-    .addHelpText('after', `\n${WHEN}\n\nExample: DATABASE_URL=postgres://… longshore restore longshore.backup`)
+    .addHelpText('after', `\n${WHEN_STOPPED}\n\nExample: DATABASE_URL=postgres://… longshore restore longshore.backup`)
     .action((file: string, flags: RestoreFlags) => restore(context, file, flags));
 }
 
 async function backup({ terminal, signal }: CliContext, file: string, flags: BackupFlags): Promise<void> {
   const config = readConfig();
-  const keys = flags.keys ? await backupKeys(config) : undefined;
   const passphrase = await passphraseOf(flags.passphraseFile);
-  const summary = await withDatabase(config, (handle) => backupTo(handle, file, { keys, passphrase, signal }));
+  const sealedKeys = flags.keys ? await sealKeys(await backupKeys(config), passphrase) : undefined;
+  const summary = await backupHereOrThere(config, file, { sealedKeys, signal });
   if (summary.keys === 'plain')
     note(
       terminal,
@@ -61,6 +64,25 @@ async function backup({ terminal, signal }: CliContext, file: string, flags: Bac
   if (terminal.json) return printJson(terminal, summary);
   const rows = Object.values(summary.rows).reduce((sum, count) => sum + count, 0);
   printLine(terminal, `${file}  ${formatCount(rows)} rows, sha256 ${summary.sha256}`);
+}
+
+/** The rows are read here, or by the server that has the embedded database open. */
+async function backupHereOrThere(
+  config: Config,
+  file: string,
+  options: { sealedKeys: SealedKeys | undefined; signal: AbortSignal },
+): Promise<BackupSummary> {
+  try {
+    return await withDatabase(config, (handle) => backupTo(handle, file, options));
+  } catch (error) {
+    const holder = dataDirHolder(error);
+    if (holder === undefined) throw error;
+    const { client } = await connectTo(holder, readClientConfig());
+    const body = { keys: options.sealedKeys ?? null };
+    const summary = await client.json<BackupSummary>('/api/storage/backup', { method: 'POST', json: body });
+    await moveDurably(summary.file, file);
+    return { ...summary, file };
+  }
 }
 
 async function restore({ terminal }: CliContext, file: string, flags: RestoreFlags): Promise<void> {

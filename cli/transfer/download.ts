@@ -3,11 +3,14 @@ import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { LongshoreError, messageOf } from '@/lib/errors.ts';
 import type { ApiClient, DatasetView, DownloadLocation } from '../api-client.ts';
 
-const MAX_STALLED_TRIES = 5;
+/** A server that restarts is back within these: about 16 s in all. */
+const MAX_STALLED_TRIES = 7;
+const FIRST_WAIT_MS = 250;
 
 export interface DownloadOptions {
   destination: string;
@@ -50,6 +53,7 @@ async function fetchAll(
       if (options.signal.aborted) throw error;
       stalled = (await sizeOf(partial)) > before ? 0 : stalled + 1;
       if (stalled >= MAX_STALLED_TRIES) throw downloadFailed(dataset, error);
+      await delay(FIRST_WAIT_MS * 2 ** stalled, undefined, { signal: options.signal });
     }
   }
 }

@@ -45,9 +45,12 @@ export class AdminKeyFile {
     });
   }
 
-  /** The key in the file, for the command line on this machine; undefined where there is none. */
+  /** The key in the file, for the command line on this machine; undefined where there is none. A file that cannot be read is no absent one: throws. */
   async read(): Promise<string | undefined> {
-    const text = await readFile(this.#path, 'utf8').catch(() => undefined);
+    const text = await readFile(this.#path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
     const key = text?.trim();
     return key !== undefined && isCredential('ls', key) ? key : undefined;
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, unlink } from 'node:fs/promises';
+import { copyFile, link, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -23,6 +23,17 @@ export async function createDurably(path: string, text: string): Promise<void> {
     await unlink(temporary);
   }
   await syncFolder(dirname(path));
+}
+
+/** Moves a file, to another file system too. Under its new name it is whole and on disk; what had the name is replaced. */
+export async function moveDurably(from: string, to: string): Promise<void> {
+  const partial = `${to}.partial`;
+  await copyFile(from, partial);
+  const file = await open(partial, 'r');
+  await file.sync().finally(() => file.close());
+  await rename(partial, to);
+  await syncFolder(dirname(to));
+  await unlink(from);
 }
 
 async function syncFolder(path: string): Promise<void> {

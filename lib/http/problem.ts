@@ -47,7 +47,8 @@ const DATABASE_BUSY: Verdict = {
 
 /** True where a person must look at the server's log: the answer hides what happened. */
 export function isInternal(error: unknown): boolean {
-  return verdictOf(error).status === 500;
+  const verdict = verdictOf(error);
+  return verdict.status === 500 || verdict === DATABASE_BUSY;
 }
 
 export function statusOf(error: unknown): number {
@@ -84,6 +85,8 @@ export function problemResponse(error: unknown, requestId: string): Response {
 }
 
 function verdictOf(error: unknown): Verdict {
+  // The driver's message may name a host of the inside.
+  if (error instanceof LongshoreError && error.code === DATABASE_BUSY.code) return DATABASE_BUSY;
   if (error instanceof LongshoreError) return longshoreVerdict(error);
   if (error instanceof StorageError) return storageVerdict(error);
   if (error instanceof ZodError) return zodVerdict(error);

@@ -82,8 +82,10 @@ describe.each(Object.entries(targets))('an upload to %s', (_name, makeTarget) =>
       await rm(path);
     }
     const [short = 0, long = 0] = peaks;
+    // 10 MiB end before V8 has collected once; what grows past this is the young generation (more of it on Node 24), and
+    // it is the same at 1 GiB. A body held in memory would show as its whole length.
     expect(long - short, `peak memory ${short} KiB for 10 MiB, ${long} KiB for ${MEMORY_BYTES} bytes`).toBeLessThan(
-      48 * 1024,
+      80 * 1024,
     );
   }, 3_600_000);
 });

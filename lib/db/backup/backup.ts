@@ -9,7 +9,7 @@ import { sql } from 'drizzle-orm';
 import type { DatabaseHandle, Transaction } from '../database.ts';
 import { installation } from '../schema.ts';
 import { BACKUP_VERSION, type BackupEnd, type BackupManifest, type BackupRow } from './format.ts';
-import { type BackupKey, sealKeys } from './key-box.ts';
+import { type BackupKey, type SealedKeys, sealKeys } from './key-box.ts';
 import { appliedMigrations, type BackupTable, backupTables, quoted } from './tables.ts';
 
 export interface BackupOptions {
@@ -17,6 +17,8 @@ export interface BackupOptions {
   keys?: readonly BackupKey[];
   /** Seals the keys. Without it they lie open in the file: say so to whoever asked for that. */
   passphrase?: string;
+  /** The keys as another process sealed them; then `keys` and `passphrase` say nothing. */
+  sealedKeys?: SealedKeys;
   signal?: AbortSignal;
   /** Rows written so far. */
   onProgress?: (rows: number) => void;
@@ -42,7 +44,7 @@ export async function backupTo(
   file: string,
   options: BackupOptions = {},
 ): Promise<BackupSummary> {
-  const keys = options.keys ? await sealKeys(options.keys, options.passphrase) : null;
+  const keys = await carriedKeys(options);
   const partial = `${file}.partial`;
   try {
     const end = await handle.db.transaction(
@@ -62,6 +64,11 @@ export async function backupTo(
   } finally {
     await rm(partial, { force: true });
   }
+}
+
+async function carriedKeys({ keys, passphrase, sealedKeys }: BackupOptions): Promise<SealedKeys | null> {
+  if (sealedKeys !== undefined) return sealedKeys;
+  return keys === undefined ? null : sealKeys(keys, passphrase);
 }
 
 /** What PostgreSQL prints depends on these. */
