@@ -10,6 +10,8 @@ import { composeSecrets } from '@/lib/composition/secrets.ts';
 import { composeStores } from '@/lib/composition/stores.ts';
 import { type Config, configuredBaseUrl, readConfig, silenceSdkNotice } from '@/lib/config/config.ts';
 import { loadMasterKeys, type MasterKeys } from '@/lib/config/master-key.ts';
+import type { BackupSummary } from '@/lib/db/backup/backup.ts';
+import { type BackupOnServerOptions, backupOnServer } from '@/lib/db/backup/backup-on-server.ts';
 import { type DatabaseHandle, openDatabase } from '@/lib/db/database.ts';
 import { newId } from '@/lib/db/ids.ts';
 import { installationId } from '@/lib/db/installation.ts';
@@ -47,6 +49,8 @@ export interface Application extends DataPlane, Phases {
   /** Supabase Storage when configured, else the filesystem. */
   readonly baseStore: DatasetStorage;
   readonly doctor: InstallationDoctor;
+  /** Writes all rows to a file in DATA_DIR/backups. */
+  readonly backup: (options: BackupOnServerOptions) => Promise<BackupSummary>;
   /** Gives everything back, in the reverse order of its making. May be called twice. */
   close(): Promise<void>;
 }
@@ -144,6 +148,7 @@ async function compose(ground: Ground): Promise<Application> {
       doctor,
       events,
     },
+    backup: (options) => backupOnServer(database, config.dataDir, options),
     close: () => closing.run(),
   };
 }

@@ -8,6 +8,12 @@ import type { SealedKeys } from './key-box.ts';
 const FOLDER = 'backups';
 const FORGOTTEN_AFTER_MS = 24 * 3600 * 1000;
 
+export interface BackupOnServerOptions {
+  sealedKeys?: SealedKeys;
+  signal?: AbortSignal;
+  now?: () => Date;
+}
+
 /**
  * A backup by the process that holds the embedded database, for a command line on the same machine: it lands in
  * DATA_DIR/backups, readable by this user only, and the command moves it where it was asked for. The rows of all users
@@ -16,7 +22,7 @@ const FORGOTTEN_AFTER_MS = 24 * 3600 * 1000;
 export async function backupOnServer(
   handle: DatabaseHandle,
   dataDir: string,
-  options: { sealedKeys?: SealedKeys; signal?: AbortSignal; now?: () => Date },
+  options: BackupOnServerOptions,
 ): Promise<BackupSummary> {
   const folder = join(dataDir, FOLDER);
   await mkdir(folder, { recursive: true, mode: 0o700 });

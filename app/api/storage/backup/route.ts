@@ -1,4 +1,3 @@
-import { backupOnServer } from '@/lib/db/backup/backup-on-server.ts';
 import { backupBody, backupView } from '@/lib/http/backup-requests.ts';
 import { endpoint } from '@/lib/http/endpoint.ts';
 import { json } from '@/lib/http/responses.ts';
@@ -13,6 +12,6 @@ export const POST = endpoint(
   },
   async ({ app, body, signal }) => {
     const options = { sealedKeys: body.keys ?? undefined, signal };
-    return json(await backupOnServer(app.database, app.config.dataDir, options), { status: 201 });
+    return json(await app.backup(options), { status: 201 });
   },
 );
