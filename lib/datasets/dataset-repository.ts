@@ -174,7 +174,7 @@ function after(cursor: ListCursor | undefined): SQL | undefined {
 }
 
 /** In tables from before Longshore ids may be uuids: text that is none is an id that nobody has. */
-async function guardId<T>(query: () => Promise<T>): Promise<T> {
+export async function guardId<T>(query: () => Promise<T>): Promise<T> {
   try {
     return await query();
   } catch (error) {

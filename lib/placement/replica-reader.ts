@@ -66,7 +66,7 @@ export class ReplicaReader {
 }
 
 /** By the phase's preference; within a role preferred and verified copies first, newer generations before older ones. */
-export function inReadOrder(phase: Phase, replicas: readonly Replica[]): Replica[] {
+export function inReadOrder<R extends Replica>(phase: Phase, replicas: readonly R[]): R[] {
   const order = readOrder(phase);
   const rank = (replica: Replica) =>
     order.indexOf(roleOf(replica)) * 4 + (replica.preferred ? 0 : 2) + (replica.verifiedAt ? 0 : 1);

@@ -1,14 +1,14 @@
-import { and, eq, isNull, or, sql } from 'drizzle-orm';
-import { datasetNotFound } from '@/lib/datasets/dataset.ts';
-import { datasetUploading } from '@/lib/datasets/reader-errors.ts';
 import type { Database } from '@/lib/db/database.ts';
-import { datasetReplicas, trainingDatasets } from '@/lib/db/schema.ts';
 import { LongshoreError } from '@/lib/errors.ts';
-import type { Replica } from '@/lib/placement/replica.ts';
-import { noCopy, type ReplicaReader } from '@/lib/placement/replica-reader.ts';
+import { type Phase, readOrder, roleOf } from '@/lib/placement/phase.ts';
+import { isReadable } from '@/lib/placement/replica.ts';
+import { inReadOrder, noCopy, type ReplicaReader } from '@/lib/placement/replica-reader.ts';
 import type { StoreRegistry } from '@/lib/placement/store-registry.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
-import type { StorageProvider } from '@/lib/storage/storage-service.ts';
+import type { SignedUrl, StorageProvider } from '@/lib/storage/storage-service.ts';
+import { type FirstAnswer, firstAnswer, type Passed } from '@/lib/streams/first-answer.ts';
+import { type ServedDataset, ServedDatasets, type ServedReplica } from '@/lib/training/served-dataset.ts';
+import { StoreMemory } from '@/lib/training/store-memory.ts';
 
 /** What a consumer needs to read a dataset, for a time. */
 export interface DatasetDownloadUrl {
@@ -17,7 +17,7 @@ export interface DatasetDownloadUrl {
   /** When it really stops working. ISO 8601. */
   expires_at: string;
   provider: StorageProvider;
-  /** Why this is not the preferred copy: `s3_missing`, `supabase_unavailable`. */
+  /** Why this is not the preferred copy: `s3_missing`, `s3_slow`, `supabase_unavailable`. */
   fallback_reason?: string;
 }
 
@@ -29,11 +29,18 @@ export type DownloadUrlRequest = ({ datasetId: string } | { storagePath: string 
   avoid?: StorageProvider;
 };
 
+export interface DatasetUrlServiceParts {
+  db: Database;
+  replicas: ReplicaReader;
+  registry: StoreRegistry;
+  /** How long a store may take before the next copy is asked beside it. Default 500. */
+  budgetMs?: number;
+  now?: () => Date;
+}
+
 /** Two hours: longer ones are asked for anew. */
 export const MAX_EXPIRES_IN_SECONDS = 7200;
-/** How long a copy that answered is believed to answer. */
-const PROBE_TTL_MS = 5_000;
-const PROBES_KEPT = 10_000;
+const BUDGET_MS = 500;
 
 const TOKENS = {
   s3: 's3-presigned',
@@ -41,101 +48,112 @@ const TOKENS = {
   filesystem: 'filesystem-signed',
 } as const;
 
-interface Served {
-  id: string;
-  name: string;
-}
+type Answer = FirstAnswer<ServedReplica, SignedUrl>;
 
 /** Signs download URLs: only for rows that the server wrote, only for their owner, and only for a copy that answers. */
 export class DatasetUrlService {
-  readonly #db: Database;
+  readonly #datasets: ServedDatasets;
   readonly #replicas: ReplicaReader;
   readonly #registry: StoreRegistry;
-  readonly #now: () => Date;
-  readonly #probed = new Map<string, number>();
+  readonly #memory: StoreMemory;
+  readonly #budgetMs: number;
 
-  constructor(parts: { db: Database; replicas: ReplicaReader; registry: StoreRegistry; now?: () => Date }) {
-    this.#db = parts.db;
+  constructor(parts: DatasetUrlServiceParts) {
+    const now = parts.now ?? (() => new Date());
+    this.#datasets = new ServedDatasets(parts.db);
     this.#replicas = parts.replicas;
     this.#registry = parts.registry;
-    this.#now = parts.now ?? (() => new Date());
+    this.#memory = new StoreMemory(() => now().getTime());
+    this.#budgetMs = parts.budgetMs ?? BUDGET_MS;
   }
 
-  /** @throws dataset_not_found, dataset_uploading, invalid_expiry, no_good_copy, StorageError */
+  /**
+   * Asks the copies in the order of the phase until one answers. A copy that fails is passed at once, one that is slow is
+   * passed when another answers first; what was found about either is followed up.
+   * @throws dataset_not_found, dataset_uploading, invalid_expiry, no_good_copy, StorageError
+   */
   async generateDownloadUrl(request: DownloadUrlRequest): Promise<DatasetDownloadUrl> {
     const expiresInSeconds = checkedExpiry(request.expiresInSeconds);
-    const dataset = await this.#find(request);
-    let fallback: { reason: string; error: unknown } | undefined;
-    const candidates = await this.#replicas.candidates(dataset.id);
-    for (const replica of avoidedLast(candidates, request.avoid)) {
-      try {
-        return await this.#sign(replica, dataset, expiresInSeconds, fallback?.reason);
-      } catch (error) {
-        const reason = reasonOf(error);
-        if (reason === undefined) throw error;
-        await this.#replicas.suspect(replica, error);
-        fallback ??= { reason: `${replica.provider}_${reason}`, error };
-      }
-    }
-    throw fallback?.error ?? noCopy();
+    const dataset = await this.#datasets.find(request);
+    const copies = inReadOrder(dataset.phase, dataset.replicas.filter(isReadable));
+    const ask = (replica: ServedReplica, signal: AbortSignal) =>
+      this.#sign(replica, dataset, { expiresInSeconds, signal });
+    const rules = { budgetMs: this.#budgetMs, speaksOfCandidate: (error: unknown) => reasonOf(error) !== undefined };
+    const answer = await firstAnswer(this.#inAskingOrder(copies, request.avoid), ask, rules);
+    if (answer === undefined) throw noCopy();
+    // Told before it is noted: what this request finds decides the order of the next one.
+    const reason = this.#fallbackReason(dataset, { best: copies[0], avoid: request.avoid }, answer);
+    for (const passed of answer.passed) this.#note(passed);
+    return shown(answer, reason);
   }
 
   async #sign(
-    replica: Replica,
-    dataset: Served,
-    expiresInSeconds: number,
-    fallbackReason: string | undefined,
-  ): Promise<DatasetDownloadUrl> {
-    const service = await this.#registry.resolve(replica);
-    const versionId = replica.versionId ?? undefined;
-    await this.#probe(replica, async () => {
-      const { sizeBytes } = await service.stat(replica.objectKey, { versionId });
-      if (replica.sizeBytes !== null && sizeBytes !== replica.sizeBytes) throw differs(replica);
-    });
-    const filename = `${dataset.name.replace(/\.(jsonl|json)(\.gz)?$/i, '')}.jsonl.gz`;
-    const signed = await service.presignGet(replica.objectKey, { expiresInSeconds, versionId, filename });
-    return {
-      url: signed.url,
-      token: TOKENS[replica.provider],
-      expires_at: signed.expiresAt.toISOString(),
-      provider: replica.provider,
-      ...(fallbackReason === undefined ? {} : { fallback_reason: fallbackReason }),
-    };
+    replica: ServedReplica,
+    dataset: ServedDataset,
+    { expiresInSeconds, signal }: { expiresInSeconds: number; signal: AbortSignal },
+  ): Promise<SignedUrl> {
+    try {
+      const service = await this.#registry.resolve(replica);
+      const versionId = replica.versionId ?? undefined;
+      if (!this.#memory.believes(replica)) {
+        const { sizeBytes } = await service.stat(replica.objectKey, { versionId, signal });
+        if (replica.sizeBytes !== null && sizeBytes !== replica.sizeBytes) throw differs(replica);
+        this.#memory.answered(replica);
+      }
+      const filename = `${dataset.name.replace(/\.(jsonl|json)(\.gz)?$/i, '')}.jsonl.gz`;
+      return await service.presignGet(replica.objectKey, { expiresInSeconds, versionId, filename });
+    } catch (error) {
+      if (!signal.aborted) await this.#replicas.suspect(replica, error);
+      throw error;
+    }
   }
 
-  /** Asks the store unless this very copy answered within the last seconds. Failures are not remembered. */
-  async #probe(replica: Replica, ask: () => Promise<void>): Promise<void> {
-    const key = `${replica.id} ${replica.attempt} ${replica.objectKey}`;
-    const now = this.#now().getTime();
-    if ((this.#probed.get(key) ?? 0) > now) return;
-    this.#probed.delete(key);
-    await ask();
-    if (this.#probed.size >= PROBES_KEPT) this.#probed.clear();
-    this.#probed.set(key, now + PROBE_TTL_MS);
+  /** Stores that failed within the last seconds come last, so that not every request waits for them; so does `avoid`. */
+  #inAskingOrder(copies: readonly ServedReplica[], avoid: StorageProvider | undefined): ServedReplica[] {
+    const isLast = (copy: ServedReplica) => copy.provider === avoid || this.#memory.faultOf(copy) !== undefined;
+    return [...copies.filter((copy) => !isLast(copy)), ...copies.filter(isLast)];
   }
 
-  async #find(request: DownloadUrlRequest): Promise<Served> {
-    const named = 'datasetId' in request ? eq(trainingDatasets.id, request.datasetId) : storedAt(request.storagePath);
-    const own = and(named, eq(trainingDatasets.userId, request.userId), isNull(trainingDatasets.deletedAt));
-    const { id, name, status } = trainingDatasets;
-    const [row] = await this.#db.select({ id, name, status }).from(trainingDatasets).where(own).limit(1);
-    if (row === undefined) throw datasetNotFound();
-    if (row.status !== 'ready') throw datasetUploading();
-    return row;
+  #note({ candidate, why }: Passed<ServedReplica>): void {
+    this.#memory.failed(candidate, why.kind === 'slow' ? 'slow' : (reasonOf(why.error) ?? 'unavailable'));
+  }
+
+  /** One word on the copy that the phase would rather have served. */
+  #fallbackReason(
+    dataset: ServedDataset,
+    { best, avoid }: { best: ServedReplica | undefined; avoid: StorageProvider | undefined },
+    answer: Answer,
+  ): string | undefined {
+    if (best !== undefined && best !== answer.candidate) {
+      const passed = answer.passed.find(({ candidate }) => candidate === best);
+      const failure = passed?.why.kind === 'failed' ? reasonOf(passed.why.error) : passed?.why.kind;
+      const known = this.#memory.faultOf(best) ?? (best.provider === avoid ? 'avoided' : 'unavailable');
+      return `${best.provider}_${failure ?? known}`;
+    }
+    return knownFault(dataset.phase, dataset.replicas, answer.candidate);
   }
 }
 
-function avoidedLast(candidates: readonly Replica[], avoid: StorageProvider | undefined): Replica[] {
-  return [...candidates].sort((a, b) => Number(a.provider === avoid) - Number(b.provider === avoid));
-}
-
-/** By the old column, or by the key of any of its copies. */
-function storedAt(storagePath: string) {
-  return or(
-    eq(trainingDatasets.storagePath, storagePath),
-    sql`exists (select 1 from ${datasetReplicas} r
-      where r.dataset_id = ${trainingDatasets.id}::text and r.object_key = ${storagePath})`,
+/** Where no copy of the preferred kind may be read: what is known of the newest of them. */
+function knownFault(phase: Phase, replicas: readonly ServedReplica[], served: ServedReplica): string | undefined {
+  const [wanted] = readOrder(phase);
+  if (roleOf(served) === wanted) return undefined;
+  const others = replicas.filter((replica) => roleOf(replica) === wanted && replica.state !== 'deleting');
+  const newest = others.reduce<ServedReplica | undefined>(
+    (latest, replica) => (latest === undefined || replica.generation > latest.generation ? replica : latest),
+    undefined,
   );
+  return newest === undefined ? undefined : `${newest.provider}_${newest.state}`;
+}
+
+function shown({ candidate, value }: Answer, reason: string | undefined): DatasetDownloadUrl {
+  return {
+    url: value.url,
+    token: TOKENS[candidate.provider],
+    expires_at: value.expiresAt.toISOString(),
+    provider: candidate.provider,
+    ...(reason === undefined ? {} : { fallback_reason: reason }),
+  };
 }
 
 function checkedExpiry(seconds = MAX_EXPIRES_IN_SECONDS): number {
@@ -152,7 +170,7 @@ function reasonOf(error: unknown): string | undefined {
   return error instanceof LongshoreError && error.code === 'store_unknown' ? 'unknown' : undefined;
 }
 
-function differs(replica: Replica): StorageError {
+function differs(replica: ServedReplica): StorageError {
   const { provider, objectKey: key } = replica;
   return new StorageError('corrupt', {
     provider,
