@@ -9,8 +9,10 @@ import { addCheck } from './commands/check.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addGet, addUrl } from './commands/get.ts';
 import { addList } from './commands/list.ts';
+import { addOrphans } from './commands/orphans.ts';
 import { addPhase } from './commands/phase.ts';
 import { addRemove } from './commands/remove.ts';
+import { addScrub } from './commands/scrub.ts';
 import { addSecrets } from './commands/secrets.ts';
 import { addServe } from './commands/serve.ts';
 import { addSignIn } from './commands/signin.ts';
@@ -43,6 +45,8 @@ export function createProgram(context: CliContext): Command {
     addUrl,
     addRemove,
     addVerify,
+    addScrub,
+    addOrphans,
     addSecrets,
     addDoctor,
     addStatus,

@@ -6,19 +6,21 @@ import type { Closing } from '@/lib/composition/closing.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
 import type { Files } from '@/lib/composition/files.ts';
 import { composeMigration, type MigrationParts } from '@/lib/composition/migration.ts';
+import { composeOrphans } from '@/lib/composition/orphans.ts';
 import { composePlacement, type PlacementParts } from '@/lib/composition/placement.ts';
 import { composeReplicaWatch } from '@/lib/composition/replica-watch.ts';
 import { composeTraining, type TrainingParts } from '@/lib/composition/training.ts';
 import type { Config } from '@/lib/config/config.ts';
 import type { MasterKeys } from '@/lib/config/master-key.ts';
+import type { OrphanService } from '@/lib/datasets/orphans/orphan-service.ts';
 import type { DatabaseHandle } from '@/lib/db/database.ts';
 import type { EventHub } from '@/lib/http/events.ts';
 import { IngestPool } from '@/lib/ingest/pool/ingest-pool.ts';
 import { JobQueue } from '@/lib/jobs/queue.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
+import type { InstallationStores } from '@/lib/placement/installation-stores.ts';
 import { IntegrityKeys } from '@/lib/placement/integrity.ts';
 import { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
-import type { StoreRegistry } from '@/lib/placement/store-registry.ts';
 import type { Secrets } from '@/lib/secrets/secrets.ts';
 
 /** Datasets and everything they stand on: placement, jobs. */
@@ -28,6 +30,7 @@ export interface DataPlane {
   readonly migration: MigrationParts;
   readonly jobs: JobQueue;
   readonly training: TrainingParts;
+  readonly orphans: OrphanService;
 }
 
 export interface DataPlaneGround {
@@ -40,10 +43,10 @@ export interface DataPlaneGround {
   events: EventHub;
   secrets: Secrets;
   audit: AuditLog;
-  registry: StoreRegistry;
   /** Where workers reach this installation. */
   baseUrl: URL;
   accounts: Accounts;
+  registry: InstallationStores;
   closing: Closing;
 }
 
@@ -82,13 +85,15 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
     scrubIntervalMs: config.scrub.intervalMs,
     tellAdmins: (event) => ground.events.publishToAdmins(event),
   });
+  const own = () => ground.registry.own().map(({ service }) => service);
+  const orphans = composeOrphans({ ...parts, own, files: datasets.files, audit: ground.audit }, placement);
   closing.add(() => datasets.caretaker.stop());
   await datasets.caretaker.start();
   closing.add(() => background.stop());
   await background.start();
   closing.add(() => training.stop());
   training.start();
-  return { placement, datasets, migration, jobs, training };
+  return { placement, datasets, migration, jobs, orphans, training };
 }
 
 /** What was signed under a replaced master key still verifies. */

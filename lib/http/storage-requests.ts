@@ -51,3 +51,34 @@ export const scrubStatusView = z.object({
   coverage: z.object({ replicas: z.number(), never_read: z.number(), oldest_verified_at: z.string().nullable() }),
   settings: z.object({ bytes_per_second: z.number(), interval_seconds: z.number() }),
 });
+
+const orphan = z.object({
+  store: z.string(),
+  provider: z.string(),
+  bucket: z.string(),
+  key: z.string(),
+  kind: z.enum(['object', 'manifest']),
+  size_bytes: z.number(),
+  last_modified: z.string().nullable(),
+  verdict: z.enum(['adoptable', 'restorable', 'deleted', 'stale', 'quarantined']),
+  reason: z.enum(['unsigned', 'other_installation', 'wrong_place']).nullable(),
+  user_id: z.string(),
+  dataset_id: z.string(),
+});
+
+export const orphanView = z.object({ orphan });
+
+export const orphanPageView = z.object({
+  orphans: z.array(orphan),
+  looked_at: z.number(),
+  unreachable: z.array(z.object({ store: z.string(), code: z.string() })),
+  next_cursor: z.string().nullable(),
+});
+
+export const orphanAction = z.object({
+  action: z.enum(['adopt', 'remove']),
+  store: z.string().min(1).max(1024),
+  key: z.string().min(1).max(1024),
+  /** Remove it although `longshore rebuild` could give its dataset back. */
+  restorable: z.boolean().default(false),
+});

@@ -46,6 +46,8 @@ export class DatasetLab {
   readonly parts: DatasetParts;
   /** Damage that was told, in order. */
   readonly damage: Damage[];
+  readonly keys: IntegrityKeys;
+  readonly registry: StoreRegistry;
   readonly #jobs: JobQueue;
   readonly #db: Database;
   #ended = false;
@@ -58,6 +60,8 @@ export class DatasetLab {
     placed: PlacementParts;
     parts: DatasetParts;
     damage: Damage[];
+    keys: IntegrityKeys;
+    registry: StoreRegistry;
     jobs: JobQueue;
     db: Database;
   }) {
@@ -68,6 +72,8 @@ export class DatasetLab {
     this.placed = lab.placed;
     this.parts = lab.parts;
     this.damage = lab.damage;
+    this.keys = lab.keys;
+    this.registry = lab.registry;
     this.#jobs = lab.jobs;
     this.#db = lab.db;
   }
@@ -115,6 +121,8 @@ export class DatasetLab {
       placed,
       parts: await composeDatasets(ground, placed),
       damage,
+      keys: ground.keys,
+      registry: ground.registry,
       jobs,
       db,
     });
