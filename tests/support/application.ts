@@ -7,6 +7,7 @@ import { type Environment, readConfig } from '@/lib/config/config.ts';
 import type { RouteHandler } from '@/lib/http/endpoint.ts';
 import { runWithApplication } from '@/lib/http/request-scope.ts';
 import { startTestPostgres } from './postgres.ts';
+import { rememberSecretsIn, rememberSecretsOf } from './traces.ts';
 
 export interface TestApplication {
   /** Valid inside tests and hooks. */
@@ -63,6 +64,7 @@ async function open(env: Environment) {
   const postgres = await startTestPostgres();
   const DATABASE_URL = await postgres.createDatabase();
   const own = { DATABASE_URL, DATA_DIR: dataDir, ENCRYPTION_KEY: 'ab'.repeat(32), LOG_LEVEL: 'silent' };
+  rememberSecretsOf({ ...own, ...env });
   const app = await composeApplication(readConfig({ ...own, ...env }), new URL('http://localhost:3000'));
   const adminKey = (await readFile(join(dataDir, 'admin-key'), 'utf8').catch(() => '')).trim();
   const release = async () => {
@@ -79,6 +81,7 @@ function toRequest(wanted: TestRequest, adminKey: string): Request {
   if (key !== null && !headers.has('cookie')) headers.set('authorization', `Bearer ${key}`);
   if (wanted.json !== undefined) headers.set('content-type', 'application/json');
   const body = wanted.json === undefined ? wanted.body : JSON.stringify(wanted.json);
+  rememberSecretsIn(body);
   const init = { method: wanted.method ?? 'GET', headers, ...(body === undefined ? {} : { body, duplex: 'half' }) };
   return new Request(new URL(wanted.path, 'http://localhost:3000'), init as RequestInit);
 }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { entryPoint } from '@/lib/config/entry-points.ts';
+import { keepTrace } from './traces.ts';
 
 export interface CliResult {
   code: number | null;
@@ -29,7 +30,10 @@ export function startCli(args: readonly string[], env: Record<string, string>, c
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
     text.stderr += chunk;
   });
-  const result = once(child, 'close').then(([code]) => ({ code: code as number | null, ...text }));
+  const result = once(child, 'close').then(([code]) => {
+    keepTrace('cli-stderr', text.stderr);
+    return { code: code as number | null, ...text };
+  });
   return { process: child, result };
 }
 

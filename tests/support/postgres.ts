@@ -14,6 +14,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { migrate } from '@/lib/db/migrator.ts';
 import { databaseOver } from '@/lib/db/session.ts';
+import { keepTrace } from './traces.ts';
 
 const run = promisify(execFile);
 
@@ -94,7 +95,16 @@ class Cluster implements TestPostgres {
   }
 
   async stop(): Promise<void> {
+    if (this.#keeper !== undefined) await this.#keepDump();
     await this.#end('');
+  }
+
+  /** The rows that the tests of this cluster left, for the search at the end of the run. */
+  async #keepDump(): Promise<void> {
+    const dump = join(binaries(), 'pg_dumpall');
+    const options = ['-d', this.url(), '--data-only', '--inserts', '--exclude-database=longshore_template'];
+    const { stdout } = await run(dump, options, { maxBuffer: 1024 ** 3 });
+    keepTrace('postgres', stdout);
   }
 
   async #end(order: string): Promise<void> {

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { entryPoint } from '@/lib/config/entry-points.ts';
+import { keepTrace, rememberSecretsIn, rememberSecretsOf } from './traces.ts';
 
 export interface TestServer {
   readonly url: string;
@@ -51,13 +52,14 @@ export async function startServer(env: Record<string, string> = {}): Promise<Tes
     logged: spawned.logged,
     fetch: (path, init = {}) => {
       const headers = new Headers(init.headers);
+      rememberSecretsIn(init.body);
       if (!headers.has('authorization') && !headers.has('cookie')) headers.set('authorization', `Bearer ${adminKey}`);
       return fetch(url + path, { redirect: 'manual', ...init, headers });
     },
     stop: async () => {
       child.kill('SIGTERM');
       const code = await exited;
-      if (env.DATA_DIR === undefined) await rm(dataDir, { recursive: true, force: true });
+      if (env.DATA_DIR === undefined) await rm(dataDir, { recursive: true, force: true, maxRetries: 10 });
       return code;
     },
     kill9: async () => {
@@ -80,6 +82,7 @@ export interface SpawnedServer {
 export function spawnServer(env: Record<string, string>): SpawnedServer {
   const { PATH = '', HOME = '', TMPDIR = '' } = process.env;
   const base = { PATH, HOME, ...(TMPDIR === '' ? {} : { TMPDIR }), PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'debug' };
+  rememberSecretsOf(env);
   const child = spawn(process.execPath, [fileURLToPath(entryPoint('server/main'))], {
     env: { ...base, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -109,6 +112,7 @@ class Output {
       });
     }
     child.once('close', () => {
+      keepTrace('server', this.text);
       this.#ended = true;
       this.#wake();
     });
