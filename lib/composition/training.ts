@@ -9,7 +9,7 @@ import type { JobQueue } from '@/lib/jobs/queue.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 import { JobDatasets } from '@/lib/training/jobs/job-dataset.ts';
 import { JobFollower } from '@/lib/training/jobs/job-follower.ts';
-import { JobReaper } from '@/lib/training/jobs/job-reaper.ts';
+import { JobReaper, type JobReaperParts } from '@/lib/training/jobs/job-reaper.ts';
 import { JobTransitions } from '@/lib/training/jobs/job-transitions.ts';
 import { RemoteEnder, type RemoteResources } from '@/lib/training/jobs/remote-resources.ts';
 import { TrainingJobRepository } from '@/lib/training/jobs/training-job-repository.ts';
@@ -49,10 +49,12 @@ export function composeTraining(ground: TrainingGround, placed: PlacementParts, 
   const service = new TrainingJobService({ db, jobs, transitions, remotes, datasets, baseUrl, issueToken, newId });
   const reports = new WorkerReports({ db, jobs, transitions });
   const located = new JobDatasets({ reports, jobs, datasets, replicas: placed.replicas, urls, queue });
-  const reaper = new JobReaper({ db, jobs, transitions });
+  const makeReaper = (more: Pick<JobReaperParts, 'now' | 'listeningSince'> = {}) =>
+    new JobReaper({ db, jobs, transitions, ...more });
+  const reaper = makeReaper();
   const reaping = new Loop({ name: 'reap training jobs', everyMs: REAP_MS, work: () => reap(reaper, log), log });
   return {
-    ...{ service, reports, datasets: located, follower, remotes, reaper },
+    ...{ service, reports, datasets: located, follower, remotes, makeReaper },
     start: () => reaping.start(),
     stop: async () => {
       follower.close();

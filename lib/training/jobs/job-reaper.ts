@@ -4,28 +4,50 @@ import { isOver, type JobError, type TrainingJob } from './training-job.ts';
 import type { TrainingJobRepository } from './training-job-repository.ts';
 
 const BATCH = 100;
+/** Whoever has not looked for so long was away, and could not hear anybody. */
+const AWAY_MS = 30_000;
 
-/** Gives up attempts of which nothing is heard any more, so that no job is stuck. Any number of processes may do so. */
+export interface JobReaperParts {
+  db: Database;
+  jobs: TrainingJobRepository;
+  transitions: JobTransitions;
+  now?: () => Date;
+  /** Since when this process, or another, could hear workers. Default: since the first look. */
+  listeningSince?: Date;
+}
+
+/**
+ * Gives up attempts of which nothing is heard any more, so that no job is stuck. Any number of processes may do so.
+ * While nobody listened (a restart, a database that was away) no worker was silent: after it, each has its whole time to
+ * speak again.
+ */
 export class JobReaper {
   readonly #db: Database;
   readonly #jobs: TrainingJobRepository;
   readonly #transitions: JobTransitions;
   readonly #now: () => Date;
+  #listeningSince: Date;
+  #lookedAt: Date;
 
-  constructor(parts: { db: Database; jobs: TrainingJobRepository; transitions: JobTransitions; now?: () => Date }) {
+  constructor(parts: JobReaperParts) {
     this.#db = parts.db;
     this.#jobs = parts.jobs;
     this.#transitions = parts.transitions;
     this.#now = parts.now ?? (() => new Date());
+    this.#listeningSince = parts.listeningSince ?? this.#now();
+    this.#lookedAt = this.#now();
   }
 
   /** Returns the jobs that were given up. */
   async reap(): Promise<TrainingJob[]> {
+    const now = this.#now();
+    if (now.getTime() - this.#lookedAt.getTime() > AWAY_MS) this.#listeningSince = now;
     const reaped: TrainingJob[] = [];
-    for (const id of await this.#jobs.late(BATCH)) {
+    for (const id of await this.#jobs.late(this.#listeningSince, BATCH)) {
       const job = await this.#db.transaction((tx) => this.#reapOne(tx, id));
       if (job !== undefined) reaped.push(job);
     }
+    this.#lookedAt = this.#now();
     return reaped;
   }
 

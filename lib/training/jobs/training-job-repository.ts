@@ -143,18 +143,23 @@ export class TrainingJobRepository {
       .limit(query.limit);
   }
 
-  /** Open jobs whose worker, start or run took too long. A job that waits for a local agent is not late. */
-  async late(limit: number): Promise<string[]> {
+  /**
+   * Open jobs whose worker, start or run took too long. A job that waits for a local agent is not late; before
+   * `listeningSince` nobody could be heard.
+   */
+  async late(listeningSince: Date, limit: number): Promise<string[]> {
     const since = (column: ReturnType<typeof sql>, ms: ReturnType<typeof sql>) =>
       sql`${column} < now() - ${ms} * interval '1 millisecond'`;
+    const heard = (column: ReturnType<typeof sql>) =>
+      sql`greatest(${column}, ${listeningSince.toISOString()}::timestamptz)`;
     const silent = and(
       inArray(T.state, ['starting', 'fetching', 'running']),
-      since(sql`${T.heartbeatAt}`, sql`${T.heartbeatTimeoutMs}`),
+      since(heard(sql`${T.heartbeatAt}`), sql`${T.heartbeatTimeoutMs}`),
     );
     const unstarted = and(
       isNull(T.heartbeatAt),
       or(inArray(T.state, ['starting', 'fetching', 'running']), sql`${T.target} <> 'local'`),
-      since(sql`${T.attemptAt}`, sql`${T.startTimeoutMs}`),
+      since(heard(sql`${T.attemptAt}`), sql`${T.startTimeoutMs}`),
     );
     const endless = since(sql`${T.startedAt}`, sql`${T.runTimeoutMs}`);
     const rows = await this.#db

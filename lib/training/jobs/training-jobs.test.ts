@@ -26,6 +26,8 @@ beforeEach(async () => {
 
 const make = (more: Partial<Parameters<ReturnType<typeof training>['service']['create']>[0]> = {}) =>
   training().service.create({ userId, datasetId, target: 'local', config: {}, ...more });
+/** One that has listened for days. */
+const patient = () => training().makeReaper({ listeningSince: new Date(0) });
 const claimOf = (job: { id: string; attempt: number }) => ({ jobId: job.id, userId, attempt: job.attempt });
 const codeOf = (work: Promise<unknown>) =>
   work.then(
@@ -99,7 +101,8 @@ describe('a job', () => {
 describe('an earlier attempt', () => {
   test('changes nothing once the next one has begun', async () => {
     const job = await make();
-    const { reports, service, reaper } = training();
+    const { reports, service } = training();
+    const reaper = patient();
     await reports.claimNext(userId, 'first');
     await age('heartbeat_at', job.id);
     expect((await reaper.reap()).map((reaped) => [reaped.state, reaped.attempt])).toEqual([['pending', 2]]);
@@ -112,7 +115,8 @@ describe('an earlier attempt', () => {
 
   test('is followed by as many as the policy says, then the job has failed', async () => {
     const job = await make({ policy: { maxAttempts: 2 } });
-    const { reports, reaper, service } = training();
+    const { reports, service } = training();
+    const reaper = patient();
     for (const expected of ['pending', 'failed']) {
       await reports.claimNext(userId, 'agent');
       await age('heartbeat_at', job.id);
@@ -128,9 +132,23 @@ describe('the reaper', () => {
     const [waiting, speaking] = [await make(), await make()];
     await age('attempt_at', waiting.id);
     await age('attempt_at', speaking.id);
-    const { reports, reaper } = training();
+    const { reports } = training();
+    const reaper = patient();
     await reports.claimNext(userId, 'agent');
     expect(await reaper.reap()).toEqual([]);
+  });
+
+  test('lets a worker speak again that nobody could hear', async () => {
+    const job = await make();
+    await training().reports.claimNext(userId, 'agent');
+    await age('heartbeat_at', job.id);
+    let time = Date.now();
+    const reaper = training().makeReaper({ now: () => new Date(time), listeningSince: new Date(0) });
+    time += 31_000;
+    expect(await reaper.reap()).toEqual([]);
+    await age('heartbeat_at', job.id);
+    expect(await training().makeReaper().reap()).toEqual([]);
+    expect(await patient().reap()).toHaveLength(1);
   });
 
   test.each([
@@ -138,7 +156,8 @@ describe('the reaper', () => {
     ['a machine that never spoke', pod, 'start_timeout'],
   ])('fails %s', async (_, remote, code) => {
     const job = await make({ target: 'runpod' });
-    const { service, reaper } = training();
+    const { service } = training();
+    const reaper = patient();
     if (remote !== undefined) await service.starting(job, remote);
     await age('attempt_at', job.id);
     expect((await reaper.reap()).map((reaped) => reaped.error?.code)).toEqual([code]);
@@ -147,7 +166,8 @@ describe('the reaper', () => {
 
   test('ends a run that takes longer than it may, though it speaks', async () => {
     const job = await make({ policy: { runTimeoutMs: 1000 } });
-    const { reports, reaper } = training();
+    const { reports } = training();
+    const reaper = patient();
     await reports.claimNext(userId, 'agent');
     await reports.status(claimOf(job), { state: 'running' });
     await age('started_at', job.id);
