@@ -5,6 +5,7 @@ import { Closing } from '@/lib/composition/closing.ts';
 import { composeDataPlane, type DataPlane } from '@/lib/composition/data-plane.ts';
 import { composeInstallationDoctor } from '@/lib/composition/doctor.ts';
 import { composeFiles, type Files } from '@/lib/composition/files.ts';
+import { composeBulkStores } from '@/lib/composition/migration.ts';
 import { composePhases, type Phases } from '@/lib/composition/phases.ts';
 import { composeSecrets } from '@/lib/composition/secrets.ts';
 import { composeStores } from '@/lib/composition/stores.ts';
@@ -128,9 +129,11 @@ async function compose(ground: Ground): Promise<Application> {
   const doctor = composeInstallationDoctor({ config, database, secrets, baseStore, operatorGuard });
   const events = new EventHub(randomBytes(6).toString('hex'));
   closing.add(() => events.close());
-  const registry = composeStores({ config, files, baseStore, secrets, guard, operatorGuard });
+  const stores = { config, files, baseStore, secrets, guard, operatorGuard };
+  const registry = composeStores(stores);
+  const bulk = composeBulkStores(stores);
   const { audit } = accounts;
-  const plane = await composeDataPlane({ ...ground, files, events, secrets, registry, audit, accounts });
+  const plane = await composeDataPlane({ ...ground, files, events, secrets, registry, bulk, audit, accounts });
   const phases = composePhases({ config, db: database.db, registry, doctor, audit, events, readiness, ...plane });
   const signIn = composeSignIn(ground, accounts);
   return {

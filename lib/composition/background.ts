@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { DatasetParts } from '@/lib/composition/datasets.ts';
+import type { MigrationParts } from '@/lib/composition/migration.ts';
 import type { PlacementParts } from '@/lib/composition/placement.ts';
 import type { TrainingParts } from '@/lib/composition/training.ts';
 import { DATASET_JOBS } from '@/lib/datasets/job-types.ts';
@@ -11,6 +12,7 @@ import type { ClaimedJob } from '@/lib/jobs/job.ts';
 import type { JobQueue } from '@/lib/jobs/queue.ts';
 import { JobRunner } from '@/lib/jobs/runner.ts';
 import { type Schedule, Schedules } from '@/lib/jobs/schedules.ts';
+import { MIGRATION_JOBS } from '@/lib/migration/job-types.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 import { PLACEMENT_JOBS } from '@/lib/placement/job-types.ts';
 import { enqueueSecretJobs, registerSecretJobs } from '@/lib/secrets/secret-jobs.ts';
@@ -23,6 +25,7 @@ export interface BackgroundGround {
   log: Logger;
   placed: PlacementParts;
   datasets: DatasetParts;
+  migration: MigrationParts;
   secrets: Secrets;
   scrubIntervalMs: number;
   /** Tells the pages of all admins. */
@@ -35,6 +38,7 @@ const SCHEDULES: readonly Schedule[] = [
   { name: PLACEMENT_JOBS.reconcile, jobType: PLACEMENT_JOBS.reconcile, everyMs: 10 * MINUTE_MS },
   { name: PLACEMENT_JOBS.tombstones, jobType: PLACEMENT_JOBS.tombstones, everyMs: 10 * MINUTE_MS },
   { name: DATASET_JOBS.housekeeping, jobType: DATASET_JOBS.housekeeping, everyMs: 30 * MINUTE_MS },
+  { name: MIGRATION_JOBS.watch, jobType: MIGRATION_JOBS.watch, everyMs: MINUTE_MS },
 ];
 
 /** Runs the jobs of placement, datasets and secrets in this process. */
@@ -52,6 +56,7 @@ export class Background {
     registerPlacement(this.#runner, ground);
     registerScrub(this.#runner, ground);
     registerDatasets(this.#runner, ground);
+    registerMigration(this.#runner, ground.migration);
     registerSecretJobs(this.#runner, ground.secrets);
     registerTraining(this.#runner, ground);
   }
@@ -120,6 +125,17 @@ function registerDatasets(runner: JobRunner, { datasets, db }: BackgroundGround)
     for (const dataset of left) await remover.queueCleanUp(db, dataset);
     return { clean_ups: left.length };
   });
+}
+
+/** One job of a run at a time in each process: the work within it is parallel. */
+function registerMigration(runner: JobRunner, { worker, service }: MigrationParts): void {
+  const work = async (job: ClaimedJob, { signal }: JobContext) => {
+    const owner = `${job.owner}:${job.fence}:${job.id}`;
+    const run = await worker.work(String(job.payload.run_id), owner, signal);
+    return { state: run.state };
+  };
+  runner.register(MIGRATION_JOBS.run, work, { backoff: { maxMs: 10_000 } });
+  runner.register(MIGRATION_JOBS.watch, async () => ({ run_id: (await service.watch()) ?? null }));
 }
 
 function registerTraining(runner: JobRunner, { training }: BackgroundGround): void {

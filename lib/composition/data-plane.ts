@@ -5,7 +5,7 @@ import { Background } from '@/lib/composition/background.ts';
 import type { Closing } from '@/lib/composition/closing.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
 import type { Files } from '@/lib/composition/files.ts';
-import { composeMigration, type MigrationParts } from '@/lib/composition/migration.ts';
+import { type BulkStores, composeMigration, type MigrationParts } from '@/lib/composition/migration.ts';
 import { composeOrphans } from '@/lib/composition/orphans.ts';
 import { composePlacement, type PlacementParts } from '@/lib/composition/placement.ts';
 import { composeReplicaWatch } from '@/lib/composition/replica-watch.ts';
@@ -47,6 +47,7 @@ export interface DataPlaneGround {
   baseUrl: URL;
   accounts: Accounts;
   registry: InstallationStores;
+  bulk: BulkStores;
   closing: Closing;
 }
 
@@ -78,10 +79,14 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   };
   const placement = composePlacement(parts);
   const datasets = await composeDatasets(parts, placement);
-  const migration = composeMigration({ config, db, registry: ground.registry, placed: placement });
+  const migration = composeMigration({
+    ...{ config, db, jobs, log, installationId, placed: placement },
+    ...{ registry: ground.registry, bulk: ground.bulk, keys: parts.keys, audit: ground.audit },
+    tellAdmins: (event) => ground.events.publishToAdmins(event),
+  });
   const training = composeTraining({ ...ground, db, jobs }, placement, datasets);
   const background = new Background({
-    ...{ db, queue: jobs, log, placed: placement, datasets, secrets: ground.secrets, training },
+    ...{ db, queue: jobs, log, placed: placement, datasets, migration, secrets: ground.secrets, training },
     scrubIntervalMs: config.scrub.intervalMs,
     tellAdmins: (event) => ground.events.publishToAdmins(event),
   });

@@ -1,28 +1,106 @@
+import type { AuditLog } from '@/lib/accounts/audit-log.ts';
+import { composeBaseStore } from '@/lib/composition/base-store.ts';
 import type { PlacementParts } from '@/lib/composition/placement.ts';
+import { composeStores, type StoresGround } from '@/lib/composition/stores.ts';
 import type { Config } from '@/lib/config/config.ts';
 import { requireMigrationDatabase } from '@/lib/config/migration-database.ts';
 import type { Database } from '@/lib/db/database.ts';
+import type { LongshoreEvent } from '@/lib/http/events.ts';
+import type { JobQueue } from '@/lib/jobs/queue.ts';
+import { CopyRemains } from '@/lib/migration/engine/copy-remains.ts';
+import { ItemJournal } from '@/lib/migration/engine/item-journal.ts';
+import { ItemRunner } from '@/lib/migration/engine/item-runner.ts';
+import { ObjectCopier } from '@/lib/migration/engine/object-copier.ts';
+import type { SessionTiming } from '@/lib/migration/engine/run-session.ts';
+import { RunWorker } from '@/lib/migration/engine/run-worker.ts';
+import { Settler } from '@/lib/migration/engine/settler.ts';
+import { StorePressure } from '@/lib/migration/engine/store-pressure.ts';
 import { ItemQueries } from '@/lib/migration/runs/item-queries.ts';
 import { MigrationService } from '@/lib/migration/runs/migration-service.ts';
 import { Planner } from '@/lib/migration/runs/planner.ts';
 import { RunRepository } from '@/lib/migration/runs/run-repository.ts';
+import type { MigrationRun } from '@/lib/migration/types.ts';
+import type { Logger } from '@/lib/observability/logger.ts';
+import type { IntegrityKeys } from '@/lib/placement/integrity.ts';
 import type { StoreRegistry } from '@/lib/placement/store-registry.ts';
+import type { LayerOptions } from '@/lib/storage/layers/compose-layers.ts';
 
 export interface MigrationGround {
   config: Pick<Config, 'supabase' | 'database'>;
   db: Database;
+  /** The stores as interactive work calls them: whoever waits for an answer is not behind a bulk copy. */
   registry: StoreRegistry;
+  /** The same stores as bulk copies call them, and who is told when they ask for patience. */
+  bulk: BulkStores;
   placed: PlacementParts;
+  jobs: JobQueue;
+  keys: IntegrityKeys;
+  installationId: string;
+  audit: AuditLog;
+  tellAdmins(event: LongshoreEvent): void;
+  log: Logger;
+  timing?: Partial<SessionTiming>;
+}
+
+export interface BulkStores {
+  registry: StoreRegistry;
+  pressure: StorePressure;
+}
+
+const TIMING: SessionTiming = { leaseMs: 30_000, pulseMs: 1000, idleMs: 2000 };
+
+/**
+ * Many objects at a time, a few repeats close to the store (the item itself waits longer), and patience with slow bodies:
+ * under a bandwidth limit a piece takes its time.
+ */
+export function bulkLayers(pressure: StorePressure): LayerOptions {
+  return {
+    retry: { maxAttempts: 3 },
+    limit: { maxPuts: 256, maxGets: 512, maxRequests: 256 },
+    timeout: { idleTimeoutMs: 600_000 },
+    breaker: { failures: 64 },
+    observer: pressure,
+  };
+}
+
+export function composeBulkStores(ground: Omit<StoresGround, 'layers' | 'config'> & { config: Config }): BulkStores {
+  const pressure = new StorePressure();
+  const layers = bulkLayers(pressure);
+  const { config, files, operatorGuard } = ground;
+  const baseStore = composeBaseStore(config, files, operatorGuard, layers);
+  return { registry: composeStores({ ...ground, baseStore, layers }), pressure };
 }
 
 /** Everything that moves what exists. */
 export type MigrationParts = ReturnType<typeof composeMigration>;
 
-export function composeMigration({ config, db, registry, placed }: MigrationGround) {
+export function composeMigration(ground: MigrationGround) {
+  const { config, db, registry, placed, jobs, log } = ground;
   const runs = new RunRepository(db);
   const items = new ItemQueries(db);
   const planner = new Planner({ db, registry, replicas: placed.replicas });
-  const requireDatabase = () => requireMigrationDatabase(config);
-  const service = new MigrationService({ runs, items, planner, requireDatabase });
-  return { runs, items, planner, service };
+  const notify = (run: MigrationRun, type: 'progress' | 'updated') => {
+    ground.tellAdmins({ topic: 'migration', type, subject: run.id, data: { state: run.state } });
+  };
+  const service = new MigrationService({
+    ...{ db, runs, items, planner, jobs },
+    requireDatabase: () => requireMigrationDatabase(config),
+    audit: (entry, executor) => ground.audit.write(entry, executor),
+    notify: (run) => notify(run, 'updated'),
+  });
+  const engine = composeEngine(ground);
+  const timing = { ...TIMING, ...ground.timing };
+  const pressure = ground.bulk.pressure;
+  const worker = new RunWorker({ ...engine, runs, planner, pressure, log, timing, notify });
+  return { runs, items, planner, service, worker };
+}
+
+function composeEngine({ db, bulk, placed, keys, installationId }: MigrationGround) {
+  const { replicas, verifier, sentinels } = placed;
+  const { registry } = bulk;
+  const journal = new ItemJournal(db);
+  const remains = new CopyRemains({ registry, replicas });
+  const copier = new ObjectCopier({ registry, sentinels, journal, remains, keys, installationId });
+  const runner = new ItemRunner({ db, registry, replicas, verifier, journal, copier, remains });
+  return { journal, remains, runner, settler: new Settler({ db, replicas }) };
 }

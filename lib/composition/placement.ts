@@ -63,7 +63,7 @@ export function composePlacement(ground: PlacementGround) {
   const scrubber = new Scrubber({ repository: scrubRows, verifier, reconciler, settings });
   return {
     ...{ replicas, phases, tombstones, spools, keeper, placement, cleaner, writer, verifier, sources, deleter },
-    ...{ reconciler, worker, scrub, scrubber },
+    ...{ reconciler, worker, scrub, scrubber, sentinels },
     reconcileSoon: (userId: string | undefined) => queueReconcile(jobs, userId),
   };
 }

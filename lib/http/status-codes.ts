@@ -53,6 +53,7 @@ export const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   last_good_copy: 409,
   migration_needs_database: 409,
   migration_active: 409,
+  migration_state: 409,
   adoption_blocked: 409,
   adoption_needs_supabase: 409,
   adoption_no_table: 409,

@@ -58,6 +58,8 @@ export class ReplicaCleaner {
 
   async #check(tombstone: Tombstone, signal: AbortSignal | undefined): Promise<void> {
     try {
+      if (await this.#replicas.isBeingMovedTo(tombstone))
+        return await this.#tombstones.again(tombstone.id, LOOK_AGAIN_MS);
       if (!(await this.#isWanted(tombstone))) await this.#bury(tombstone, signal);
       await this.#tombstones.done(tombstone.id);
     } catch (error) {

@@ -65,11 +65,14 @@ export class ReplicaReader {
   }
 }
 
-/** By the phase's preference; within a role preferred and verified copies first, newer generations before older ones. */
+/**
+ * Copies that a rollback took out of the way come last; then the phase decides; within a role verified copies come first,
+ * newer generations before older ones.
+ */
 export function inReadOrder<R extends Replica>(phase: Phase, replicas: readonly R[]): R[] {
   const order = readOrder(phase);
   const rank = (replica: Replica) =>
-    order.indexOf(roleOf(replica)) * 4 + (replica.preferred ? 0 : 2) + (replica.verifiedAt ? 0 : 1);
+    (replica.preferred ? 0 : 4) + order.indexOf(roleOf(replica)) * 2 + (replica.verifiedAt ? 0 : 1);
   return [...replicas].sort((a, b) => rank(a) - rank(b) || b.generation - a.generation);
 }
 

@@ -172,6 +172,18 @@ export class ReplicaRepository {
     return row !== undefined;
   }
 
+  /** True when a migration is under way to this address: its copy has no row yet. */
+  async isBeingMovedTo(address: ObjectAddress): Promise<boolean> {
+    const { rows } = await this.#db.execute<{ moving: boolean }>(sql`
+      select exists (
+        select 1 from longshore.migration_items i join longshore.migration_runs r on r.id = i.run_id
+        where i.dataset_id = ${address.datasetId} and i.state in ('pending', 'copying', 'verifying')
+          and r.state in ('running', 'paused', 'cancelling') and i.destination->>'provider' = ${address.provider}
+          and coalesce(i.destination->>'endpoint', '') = ${address.endpoint ?? ''}
+          and i.destination->>'bucket' = ${address.bucket} and i.destination->>'key' = ${address.objectKey}) as moving`);
+    return rows[0]?.moving === true;
+  }
+
   /** The last move: the object is gone from its store. */
   async removeDeleting(id: string, executor: Executor = this.#db): Promise<void> {
     await executor

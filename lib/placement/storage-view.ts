@@ -14,7 +14,7 @@ export interface StorageView {
 
 /** The view of a dataset's copies: the base key, else the S3 key. Undefined when there is no copy at all. */
 export function storageViewOf(replicas: readonly Replica[]): StorageView | undefined {
-  const shown = preferred(replicas);
+  const shown = shownCopies(replicas);
   const base = shown.find((replica) => roleOf(replica) === 'base');
   const bucket = shown.find((replica) => roleOf(replica) === 'bucket');
   const main = base ?? bucket;
@@ -27,9 +27,14 @@ export function storageViewOf(replicas: readonly Replica[]): StorageView | undef
   };
 }
 
-/** Completed copies; where there is none yet, those on their way: the columns may not be empty. */
-function preferred(replicas: readonly Replica[]): Replica[] {
-  const readable = replicas.filter(isReadable);
+/**
+ * Completed copies, without those that a rollback took out of the way; where there is none yet, those on their way: the
+ * columns may not be empty.
+ */
+function shownCopies(replicas: readonly Replica[]): Replica[] {
+  const completed = replicas.filter(isReadable);
+  const preferred = completed.filter((replica) => replica.preferred);
+  const readable = preferred.length > 0 ? preferred : completed;
   const living = readable.length > 0 ? readable : replicas.filter((replica) => replica.state !== 'deleting');
   return [...living].sort((a, b) => b.generation - a.generation);
 }

@@ -2,6 +2,7 @@ import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
   ListPartsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -81,6 +82,7 @@ export class S3MultipartUpload {
   }
 
   private async create(): Promise<S3UploadState> {
+    if (this.options.soleWriter) await abortUnfinished(this.session, this.key, this.options.signal);
     const { profile, config, client } = this.session;
     const command = new CreateMultipartUploadCommand({
       ...objectFields(this.session, this.key, this.options),
@@ -99,8 +101,14 @@ export class S3MultipartUpload {
       partSizeBytes: choosePartSize(this.body.sizeBytes, config.partSizeBytes),
       parts: [],
     };
-    await this.journal.save(state);
-    return state;
+    try {
+      await this.journal.save(state);
+      return state;
+    } catch (error) {
+      // Not written down, it would be found by nobody.
+      await abortMultipart(this.session, state);
+      throw error;
+    }
   }
 
   /** Several parts at a time. After a failure no part is begun; those on their way arrive and are journaled. */
@@ -135,11 +143,12 @@ export class S3MultipartUpload {
     journaled: S3Part | undefined,
     listedTag: string | undefined,
   ): Promise<S3Part> {
+    const there = journaled !== undefined && bareTag(journaled.etag) === listedTag;
+    if (there && this.options.soleWriter) return journaled;
     const context = { provider: 's3', operation: 'put', key: this.key } as const;
     const range = partRange(state, number);
     const sha256 = await pieceSha256(this.body, range, context, this.options.signal);
-    const arrived = journaled?.sha256 === sha256 && bareTag(journaled.etag) === listedTag;
-    return arrived ? journaled : this.sendPart(state, number, sha256);
+    return there && journaled.sha256 === sha256 ? journaled : this.sendPart(state, number, sha256);
   }
 
   private async sendPart(state: S3UploadState, number: number, sha256: string): Promise<S3Part> {
@@ -226,12 +235,35 @@ export class S3MultipartUpload {
 }
 
 /** Frees what the store keeps of an unfinished upload. One that is gone is fine. */
-export async function abortMultipart(session: S3Session, state: S3UploadState): Promise<void> {
+export async function abortMultipart(
+  session: S3Session,
+  state: Pick<S3UploadState, 'bucket' | 'key' | 'uploadId'>,
+): Promise<void> {
   const command = new AbortMultipartUploadCommand({ Bucket: state.bucket, Key: state.key, UploadId: state.uploadId });
   try {
     await s3Call({ operation: 'abort', key: state.key }, () => session.client.send(command));
   } catch (error) {
     if (!StorageError.is(error, 'upload_expired')) throw error;
+  }
+}
+
+/**
+ * Gives up every unfinished upload of a key. A store that cannot list them, or does not let us, keeps what it has: a
+ * lifecycle rule of the bucket is the only other way to them.
+ */
+export async function abortUnfinished(session: S3Session, key: string, signal?: AbortSignal): Promise<void> {
+  const { bucket } = session.config;
+  const command = new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: key });
+  try {
+    const found = await s3Call({ operation: 'abort', key }, () =>
+      session.client.send(command, { abortSignal: signal }),
+    );
+    for (const upload of found.Uploads ?? []) {
+      if (upload.Key !== key || upload.UploadId === undefined) continue;
+      await abortMultipart(session, { bucket, key, uploadId: upload.UploadId });
+    }
+  } catch (error) {
+    if (!StorageError.is(error, 'forbidden') && !StorageError.is(error, 'invalid_request')) throw error;
   }
 }
 

@@ -9,7 +9,7 @@ import { responseBody } from '@/lib/storage/response-body.ts';
 import { endpointOf, makeS3Client } from '@/lib/storage/s3-client.ts';
 import { DEFAULT_REGION, type S3StoreConfig } from '@/lib/storage/s3-config.ts';
 import { listPage } from '@/lib/storage/s3-listing.ts';
-import { abortMultipart, S3MultipartUpload } from '@/lib/storage/s3-multipart.ts';
+import { abortMultipart, abortUnfinished, S3MultipartUpload } from '@/lib/storage/s3-multipart.ts';
 import { S3Presigner } from '@/lib/storage/s3-presign.ts';
 import { profileOfEndpoint, type S3Profile, s3Profile } from '@/lib/storage/s3-profile.ts';
 import { confirmStored, putWhole } from '@/lib/storage/s3-put.ts';
@@ -110,6 +110,7 @@ export class S3StorageService implements StorageService {
 
   async delete(key: string, options: DeleteOptions = {}): Promise<void> {
     this.check(key, 'delete', options.signal);
+    if (options.unfinished) await abortUnfinished(this.session, key, options.signal);
     if (options.allVersions) return deleteAllVersions(this.session, key, options);
     return deleteOne(this.session, key, options);
   }

@@ -53,6 +53,11 @@ export interface PutOptions {
   /** Refuse with `already_exists` when the key is taken, where `capabilities.conditionalPut`. */
   ifAbsent?: boolean;
   journal?: UploadJournal;
+  /**
+   * Nobody but the holder of this journal writes this key, and the body never changes: acknowledged pieces are not read
+   * again, and unfinished uploads of the key that the journal does not know are given up. The whole MUST be read back.
+   */
+  soleWriter?: boolean;
   /** Total bytes the store has acknowledged so far. Never decreases except after a knowing restart. */
   onProgress?: (sentBytes: number) => void;
   signal?: AbortSignal;
@@ -74,6 +79,8 @@ export interface DeleteOptions {
   versionId?: string;
   /** Remove every version and delete marker of the key, in versioned buckets. */
   allVersions?: boolean;
+  /** Give up unfinished uploads of the key too, where the store can list them. */
+  unfinished?: boolean;
   signal?: AbortSignal;
 }
 

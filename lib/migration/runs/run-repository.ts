@@ -1,8 +1,8 @@
-import { and, desc, eq, inArray, lt, or, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, lt, ne, or, sql } from 'drizzle-orm';
 import type { Database, Executor } from '@/lib/db/database.ts';
 import { newId } from '@/lib/db/ids.ts';
 import { isUniqueViolation } from '@/lib/db/query-error.ts';
-import { type JsonObject, migrationRuns, migrationWorkers } from '@/lib/db/schema.ts';
+import { type JsonObject, migrationItems, migrationRuns, migrationWorkers } from '@/lib/db/schema.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import { encodeOptions } from '@/lib/migration/runs/run-options.ts';
 import type { MigrationOptions, MigrationRun, MigrationRunState } from '@/lib/migration/types.ts';
@@ -104,6 +104,20 @@ export class RunRepository {
         cause,
       });
     }
+  }
+
+  /** Takes up what an earlier go left out: whoever has a bucket by now, and stores that answer again. */
+  async reopen(id: string, executor: Executor = this.#db): Promise<void> {
+    await executor
+      .update(migrationItems)
+      .set({ state: 'pending', failures: 0, runAfter: sql`now()`, finishedAt: null, updatedAt: sql`now()` })
+      .where(
+        and(
+          eq(migrationItems.runId, id),
+          inArray(migrationItems.state, ['skipped', 'failed']),
+          ne(sql`coalesce(${migrationItems.errorCode}, '')`, 'dataset_deleted'),
+        ),
+      );
   }
 
   async mark(id: string, what: 'checkedAt' | 'rolledBackAt', executor: Executor = this.#db): Promise<void> {

@@ -17,6 +17,8 @@ export interface StorageEvent {
   operation: StorageCall['operation'];
   outcome: 'ok' | StorageErrorCode | 'error';
   durationMs: number;
+  /** How long the store asked to be left alone. */
+  retryAfterMs?: number;
 }
 
 export interface StorageObserver {
@@ -60,8 +62,9 @@ class MetricsLayer extends StorageLayer {
 
   protected async around<T>(call: StorageCall, run: RunCall<T>): Promise<T> {
     const startedAt = this.now();
-    const tell = (outcome: StorageEvent['outcome']) =>
+    const tell = (outcome: StorageEvent['outcome'], retryAfterMs?: number) =>
       this.observer.onCall({
+        retryAfterMs,
         provider: this.provider,
         bucket: this.bucket,
         operation: call.operation,
@@ -74,7 +77,8 @@ class MetricsLayer extends StorageLayer {
       return result;
     } catch (error) {
       const told = timeoutBehind(call.signal) ?? error;
-      tell(told instanceof StorageError ? told.code : 'error');
+      if (told instanceof StorageError) tell(told.code, told.retryAfterMs);
+      else tell('error');
       throw error;
     }
   }

@@ -1,0 +1,115 @@
+import { eq } from 'drizzle-orm';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { datasetReplicas, trainingDatasets } from '@/lib/db/schema.ts';
+import type { MigrationOptions } from '@/lib/migration/types.ts';
+import { type MigrationNode, openMigrationNode } from '@/tests/support/migration/node.ts';
+import { seedDatasets } from '@/tests/support/migration/seed.ts';
+import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { type S3TestStore, startS3TestStore } from '@/tests/support/s3-store.ts';
+import { sha256 } from '@/tests/support/sandbox-clients.ts';
+import { type SupabaseTestStore, startSupabaseTestStore } from '@/tests/support/supabase-store.ts';
+
+const MIB = 1024 * 1024;
+const ALL: MigrationOptions = { filters: {}, concurrency: 8, bwlimitBytesPerSecond: null };
+
+let postgres: TestPostgres;
+let supabase: SupabaseTestStore;
+let s3: S3TestStore;
+let node: MigrationNode;
+
+beforeAll(async () => {
+  postgres = await startTestPostgres();
+});
+beforeEach(async () => {
+  supabase = await startSupabaseTestStore();
+  s3 = await startS3TestStore();
+  const databaseUrl = await postgres.createDatabase();
+  node = await openMigrationNode({ databaseUrl, base: { supabase: supabase.config }, bucket: s3.config });
+});
+afterEach(async () => {
+  await node.close();
+  await Promise.all([supabase.close(), s3.close()]);
+});
+afterAll(() => postgres.stop());
+
+const never = new AbortController().signal;
+
+async function runAll(options = ALL) {
+  const { run } = await node.migration.service.plan(options, 'test');
+  await node.migration.service.resume(run.id, 'test');
+  await node.migration.worker.work(run.id, 'w', never);
+  return node.migration.service.get(run.id);
+}
+
+describe('a migration run', () => {
+  test('copies small and large objects, of known and of unknown hash, proves them, and writes receipts', async () => {
+    const seeded = await seedDatasets(node.handle.db, node.base, [
+      { id: 'small', sizeBytes: 5000 },
+      { id: 'unknown', sizeBytes: 6000, unknownHash: true },
+      { id: 'large', sizeBytes: 21 * MIB + 7 },
+      { id: 'large-unknown', sizeBytes: 11 * MIB, unknownHash: true },
+    ]);
+    const { run, totals } = await runAll();
+    expect(run.state).toBe('completed');
+    expect(totals.counts).toMatchObject({ done: 4, failed: 0, pending: 0 });
+    for (const { id, key, sizeBytes, sha256: hash, userId } of seeded) {
+      const there = `${userId}/datasets/${id}.jsonl.gz`;
+      expect(sha256(await s3.sandbox.objects.read(there))).toBe(hash);
+      expect(supabase.sandbox.objects.keys()).toContain(key);
+      const [item] = (await node.migration.service.items(run.id, { limit: 10 })).filter((i) => i.datasetId === id);
+      expect(item).toMatchObject({
+        ...{ state: 'done', sizeBytes, bytesCopied: sizeBytes, sourceSha256: hash, destinationSha256: hash },
+        source: { provider: 'supabase', key },
+        destination: { provider: 's3', key: there },
+      });
+      const replicas = await node.placed.replicas.ofDataset(id);
+      expect(replicas.map((r) => [r.provider, r.state, r.objectSha256, r.verifiedAt !== null])).toEqual([
+        ['supabase', 'completed', hash, true],
+        ['s3', 'completed', hash, true],
+      ]);
+      const [row] = await node.handle.db.select().from(trainingDatasets).where(eq(trainingDatasets.id, id));
+      expect(row).toMatchObject({
+        ...{ storagePath: key, storageProvider: 'supabase', objectSha256: hash },
+        metadata: { original_format: 'messages', storage_provider: 'dual', s3_storage_path: there },
+      });
+      expect(row?.metadata?.migrated_at).toMatch(/^\d{4}-\d\d-\d\dT/);
+    }
+    expect(s3.sandbox.objects.unfinishedUploads()).toEqual([]);
+  });
+
+  test('run again it copies nothing, and takes up what came since', async () => {
+    await seedDatasets(node.handle.db, node.base, [{ id: 'one', sizeBytes: 100 }]);
+    const first = await runAll();
+    s3.sandbox.log.clear();
+    await seedDatasets(node.handle.db, node.base, [{ id: 'two', sizeBytes: 100 }]);
+    await node.migration.service.resume(first.run.id, 'test');
+    await node.migration.worker.work(first.run.id, 'w', never);
+    expect((await node.migration.service.get(first.run.id)).totals.counts.done).toBe(2);
+    expect(s3.sandbox.log.list('PutObject').map((entry) => entry.path)).toEqual([
+      expect.stringContaining('two.jsonl.gz'),
+    ]);
+    expect((await runAll()).totals.counts).toMatchObject({ done: 0, pending: 0 });
+  });
+
+  test('a dataset that is deleted while it is copied does not come back', async () => {
+    await seedDatasets(node.handle.db, node.base, [{ id: 'gone', sizeBytes: 5000 }]);
+    const { db } = node.handle;
+    s3.sandbox.faults.add({ operation: 'GetObject', action: { kind: 'delay', delayMs: 1 } });
+    const { run } = await node.migration.service.plan(ALL, 'test');
+    await node.migration.service.resume(run.id, 'test');
+    const working = node.migration.worker.work(run.id, 'w', never);
+    await expect.poll(() => s3.sandbox.log.list('PutObject').length).toBeGreaterThan(0);
+    await db.transaction(async (tx) => {
+      await tx.update(trainingDatasets).set({ deletedAt: new Date() }).where(eq(trainingDatasets.id, 'gone'));
+      await node.placed.deleter.deleteAll(tx, 'gone');
+    });
+    await working;
+    const [item] = await node.migration.service.items(run.id, { limit: 1 });
+    const left = await db.select().from(datasetReplicas).where(eq(datasetReplicas.state, 'completed'));
+    if (item?.state === 'skipped') {
+      expect(item.errorCode).toBe('dataset_deleted');
+      expect(s3.sandbox.objects.keys().filter((key) => key.includes('gone'))).toEqual([]);
+    }
+    expect(left).toEqual([]);
+  });
+});
