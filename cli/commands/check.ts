@@ -23,7 +23,11 @@ export function addCheck(program: Command, context: CliContext): void {
     .command('check')
     .description('say what is wrong with files, exactly as an upload would; needs no server and stores nothing')
     .argument('<files...>', 'JSONL, JSON, CSV, TSV, TXT or Parquet, plain or compressed')
-    .option('--format <format>', 'auto, raw_text, or a source format such as alpaca or sharegpt', 'auto')
+    .option(
+      '--format <format>',
+      'auto, a source format such as alpaca or sharegpt, or for plain text raw_text (a document a line), raw_text_paragraphs, raw_text_whole',
+      'auto',
+    )
     .option('--skip', 'leave wrong records out instead of refusing the file', false)
     .option('--max-error-ratio <share>', 'with --skip: the share of records that may be wrong, 0 to 1', Number)
     .addHelpText(

@@ -20,7 +20,11 @@ export function addUpload(program: Command, context: CliContext): void {
     .argument('<files...>', 'JSONL, JSON, CSV, TSV, TXT or Parquet, plain or compressed')
     .option('--name <name>', "the dataset's name (default: the file's)")
     .option('--description <text>', 'what it is')
-    .option('--format <format>', 'auto, raw_text, or a source format such as alpaca or sharegpt', 'auto')
+    .option(
+      '--format <format>',
+      'auto, a source format such as alpaca or sharegpt, or for plain text raw_text (a document a line), raw_text_paragraphs, raw_text_whole',
+      'auto',
+    )
     .addHelpText(
       'after',
       '\nExample: longshore upload chat.jsonl --name "support chats"\nInterrupted? The same command goes on where it stopped.',

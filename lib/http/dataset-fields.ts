@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { SOURCE_FORMATS } from '@/lib/ingest/types.ts';
+import { SOURCE_FORMATS, TEXT_FORMATS } from '@/lib/ingest/types.ts';
 
 /** `auto`, a source format, or plain text. */
-export const formatField = z.enum(['auto', 'raw_text', ...SOURCE_FORMATS]);
+export const formatField = z.enum(['auto', ...TEXT_FORMATS, ...SOURCE_FORMATS]);
 
 /** What may be said about a file, in the address or in the fields of a form. */
 export const fileFields = z.object({

@@ -319,3 +319,27 @@ describe('a fault', () => {
     }
   });
 });
+
+describe('what is said about line ends', () => {
+  it('is said once, by count, however many batches there are', async () => {
+    const text = chats(6000, 40).replaceAll('\n', '\r\n\r\n');
+    const { report } = await ingest(text, { fileName: 'chat.jsonl' });
+    const about = report.findings.filter(({ code }) => code === 'I_BLANK_LINES' || code === 'I_CRLF');
+    expect(about.map(({ code, message }) => [code, message.split(' ')[0]])).toEqual([
+      ['I_CRLF', '12000'],
+      ['I_BLANK_LINES', '6000'],
+    ]);
+    expect(report.counts.I_BLANK_LINES).toEqual({ severity: 'info', count: 1 });
+  });
+});
+
+describe('plain text', () => {
+  it.each([
+    ['raw_text', 3],
+    ['raw_text_paragraphs', 2],
+    ['raw_text_whole', 1],
+  ] as const)('with format=%s becomes %i documents', async (format, documents) => {
+    const { report } = await ingest('one\ntwo\n\nthree\n', { fileName: 'notes.txt', format });
+    expect(report).toMatchObject({ outcome: 'accepted', kind: 'text', records: { written: documents } });
+  });
+});

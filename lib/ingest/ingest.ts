@@ -13,7 +13,7 @@ import type { ContentSink } from './output/content-sink.ts';
 import { SpoolSink } from './output/spool-sink.ts';
 import type { IngestPool, PoolSession } from './pool/ingest-pool.ts';
 import { ReportBuilder } from './report/report-builder.ts';
-import type { IngestOptions, IngestReport, IngestResult } from './types.ts';
+import { type IngestOptions, type IngestReport, type IngestResult, isTextFormat } from './types.ts';
 
 export const DEFAULT_MAX_RECORD_BYTES = 32 << 20;
 /** What costs least among the levels within 2 % of the size of `gzip -6` (bench/README.md). */
@@ -61,7 +61,7 @@ async function scan(
   const log: ScanLog = { container: [], findings: [] };
   const { buffers } = session;
   const report = new ReportBuilder(log, core, reportedOptions(options));
-  const coreOptions = { format: options.format ?? 'auto', maxRecordBytes: maxRecordBytes(options) };
+  const coreOptions = { format: options.format ?? 'auto', maxRecordBytes: maxRecordBytes(options), lineInfos: false };
   const onAccepted = () => options.onProgress?.({ bytesRead: meter.sizeBytes, records: report.records });
   const run = new IngestRun({ session, sink, report, buffers, core: coreOptions, onAccepted });
   try {
@@ -124,7 +124,7 @@ function containerContext(options: IngestOptions, log: ScanLog, buffers: BatchBu
     buffers,
     frame: { batchBytes: BATCH_BYTES, maxRecordBytes: maxRecordBytes(options) },
     fileName: options.fileName ?? '',
-    rawText: options.format === 'raw_text',
+    text: options.format !== undefined && isTextFormat(options.format) ? options.format : undefined,
     temporaryDirectory: options.temporaryDirectory ?? tmpdir(),
   };
 }

@@ -51,8 +51,16 @@ export const SOURCE_FORMATS = [
 /** What an uploaded record looked like. */
 export type SourceFormat = (typeof SOURCE_FORMATS)[number];
 
+/** Plain text, and what of it is a document: a line, a block between blank lines, the whole file. */
+export const TEXT_FORMATS = ['raw_text', 'raw_text_paragraphs', 'raw_text_whole'] as const;
+export type TextFormat = (typeof TEXT_FORMATS)[number];
+
 /** What a caller may ask for: detection, one source format, or plain text documents. */
-export type FormatChoice = 'auto' | 'raw_text' | SourceFormat;
+export type FormatChoice = 'auto' | TextFormat | SourceFormat;
+
+export function isTextFormat(format: FormatChoice): format is TextFormat {
+  return (TEXT_FORMATS as readonly string[]).includes(format);
+}
 
 export type Severity = 'fatal' | 'error' | 'warning' | 'info';
 

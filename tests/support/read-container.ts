@@ -3,6 +3,7 @@ import { BatchBuffers } from '@/lib/ingest/bytes/batch-buffers.ts';
 import type { ScanLog } from '@/lib/ingest/containers/framed-batch.ts';
 import { readContainer } from '@/lib/ingest/containers/read-container.ts';
 import { FatalFinding } from '@/lib/ingest/fatal-finding.ts';
+import type { TextFormat } from '@/lib/ingest/types.ts';
 import { ByteSource } from '@/lib/streams/byte-source.ts';
 import { inChunks } from './chunks.ts';
 
@@ -20,7 +21,7 @@ export interface ReadSettings {
   sizes?: readonly number[];
   batchBytes?: number;
   maxRecordBytes?: number;
-  rawText?: boolean;
+  text?: TextFormat;
 }
 
 /** Runs the container readers alone over a file in memory. */
@@ -32,7 +33,7 @@ export async function readBytes(input: string | Uint8Array, settings: ReadSettin
     buffers: new BatchBuffers(64, 4),
     frame: { batchBytes: settings.batchBytes ?? 1000, maxRecordBytes: settings.maxRecordBytes ?? 1000 },
     fileName: settings.name ?? '',
-    rawText: settings.rawText ?? false,
+    text: settings.text,
     temporaryDirectory: tmpdir(),
   };
   const result: ContainerRead = { batches: [], containers: [], findings: [], rejected: 0, fatal: undefined };

@@ -1,4 +1,5 @@
 import type { BatchBuffers } from '@/lib/ingest/bytes/batch-buffers.ts';
+import type { TextFormat } from '@/lib/ingest/types.ts';
 import type { FrameOptions, ScanLog } from './framed-batch.ts';
 
 /** What every container reader works with. */
@@ -8,7 +9,7 @@ export interface ContainerContext {
   frame: FrameOptions;
   /** As the client called the file; only its extension counts, and only where content alone cannot tell. */
   fileName: string;
-  /** The caller said that the file holds plain text documents. */
-  rawText: boolean;
+  /** The caller said that the file holds plain text, and what of it is a document. */
+  text: TextFormat | undefined;
   temporaryDirectory: string;
 }

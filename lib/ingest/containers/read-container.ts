@@ -61,7 +61,7 @@ function extensionOf({ fileName, log }: ContainerContext): string {
 function textKind(head: Uint8Array, context: ContainerContext): 'json' | 'csv' | 'text' {
   const extension = extensionOf(context);
   const namedJson = JSON_NAMES.includes(extension);
-  if (context.rawText && !namedJson) return 'text';
+  if (context.text !== undefined && !namedJson) return 'text';
   if (namedJson || looksLikeJson(head)) return 'json';
   if (extension === 'csv' || extension === 'tsv') return 'csv';
   if (TEXT_NAMES.includes(extension)) return 'text';

@@ -123,8 +123,49 @@ describe('plain text', () => {
     }
   });
 
+  it('makes a document of each block between blank lines, with the line ends inside it', async () => {
+    const text = '\n \r\nOne\r\n  two "x"\rmore\n \t\n\nthree\n\r\nfour\n';
+    for (let size = 1; size < 12; size++) {
+      const result = await read(text, { text: 'raw_text_paragraphs', sizes: [size] });
+      expect(parsed(result)).toEqual([{ text: 'One\r\n  two "x"\rmore' }, { text: 'three' }, { text: 'four' }]);
+      expect([result.containers, codes(result)]).toEqual([['txt'], ['I_BLANK_LINES']]);
+    }
+  });
+
+  it('makes one document of the whole file, character for character', async () => {
+    const text = '\n One\r\n\ntwo\t\r';
+    for (let size = 1; size < 12; size++) {
+      const result = await read(text, { text: 'raw_text_whole', sizes: [size] });
+      expect([parsed(result), codes(result)]).toEqual([[{ text }], []]);
+    }
+    expect(total(await read(' \n\n', { text: 'raw_text_whole' }))).toBe(0);
+  });
+
+  it('loses no character to the cutting, however the text and its chunks are', async () => {
+    const pieces = fc.array(fc.constantFrom('a', 'é', ' ', '\t', '\n', '\r', '\r\n', '\n\n', '"', '\\'), {
+      maxLength: 40,
+    });
+    const cut = (text: string) =>
+      text.split(/(?:^|(?<=\n))[ \t\r]*(?:\n|$)/).filter((block) => /[^ \t\r\n]/.test(block));
+    await fc.assert(
+      fc.asyncProperty(pieces, fc.integer({ min: 1, max: 7 }), async (parts, size) => {
+        const text = `a\n${parts.join('')}`;
+        const result = await read(text, { text: 'raw_text_paragraphs', sizes: [size] });
+        expect(parsed(result)).toEqual(cut(text).map((block) => ({ text: block.replace(/\r?\n$/, '') })));
+        expect(parsed(await read(text, { text: 'raw_text_whole', sizes: [size] }))).toEqual([{ text }]);
+      }),
+    );
+  });
+
+  it('refuses a paragraph that is larger than a record may be, and reads on after it', async () => {
+    const text = `one\n\n${'long line\n'.repeat(50)}\nlast`;
+    const result = await read(text, { text: 'raw_text_paragraphs', maxRecordBytes: 100 });
+    expect(parsed(result)).toEqual([{ text: 'one' }, { text: 'last' }]);
+    expect([result.rejected, codes(result)]).toEqual([1, ['E_RECORD_TOO_LARGE', 'I_BLANK_LINES']]);
+  });
+
   it('is read as text under any name when the caller says so', async () => {
-    expect((await read('hello\nworld', { rawText: true })).containers).toEqual(['txt']);
+    expect((await read('hello\nworld', { text: 'raw_text' })).containers).toEqual(['txt']);
     expect((await read('hello\nworld')).fatal?.code).toBe('E_CONTAINER_UNKNOWN');
   });
 });

@@ -49,12 +49,22 @@ export class RowBatcher {
       plain = at + 1;
     }
     this.#copy(bytes, plain, end);
-    if (this.#rowBytes > this.#options.maxRecordBytes) this.#drop();
+    if (this.rowBytes > this.#options.maxRecordBytes) this.#drop();
+  }
+
+  /** Bytes of the row so far. */
+  get rowBytes(): number {
+    return this.#writer.buffer.length - this.#rowStart;
+  }
+
+  /** Takes back what the row got since it had this many bytes. */
+  rewindRow(rowBytes: number): void {
+    if (!this.#dropped) this.#writer.buffer.length = this.#rowStart + rowBytes;
   }
 
   /** The row is a record. `line` is where it starts; 0 where lines mean nothing. */
   endRow(line: number): void {
-    if (!this.#dropped && this.#rowBytes > this.#options.maxRecordBytes) this.#drop();
+    if (!this.#dropped && this.rowBytes > this.#options.maxRecordBytes) this.#drop();
     if (this.#dropped) {
       this.#writer.rejectOversized(line === 0 ? undefined : line, this.#options.maxRecordBytes);
       this.#dropped = false;
@@ -92,10 +102,6 @@ export class RowBatcher {
   finish(): FramedBatch[] {
     this.#cut();
     return this.#writer.finish();
-  }
-
-  get #rowBytes(): number {
-    return this.#writer.buffer.length - this.#rowStart;
   }
 
   /** Frees what is there of the row: the rows before become a batch, the rest of this one is not kept. */

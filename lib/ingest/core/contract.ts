@@ -41,6 +41,8 @@ export interface CoreOptions {
   keepParts?: boolean;
   /** False leaves excerpts of records out of findings, for files that must not be quoted. Default true. */
   excerpts?: boolean;
+  /** False leaves I_BLANK_LINES and I_CRLF to the frame, which counts them for the whole file. Default true. */
+  lineInfos?: boolean;
 }
 
 /** What the first records decided; plain data, sent to every worker thread. */

@@ -1,4 +1,4 @@
-import type { RecordBatch } from './contract.ts';
+import type { CoreOptions, RecordBatch } from './contract.ts';
 import type { Findings } from './findings.ts';
 import type { RecordContext } from './record.ts';
 
@@ -24,14 +24,16 @@ export class Frames {
   private readonly record: RecordContext;
   private readonly findings: Findings;
   private readonly batch: RecordBatch;
+  private readonly lineInfos: boolean;
   private p: number;
   private nextLine: number;
   private nextNumber: number;
 
-  constructor(record: RecordContext, findings: Findings, batch: RecordBatch) {
+  constructor(record: RecordContext, batch: RecordBatch, { lineInfos = true }: Pick<CoreOptions, 'lineInfos'>) {
     this.record = record;
-    this.findings = findings;
+    this.findings = record.findings;
     this.batch = batch;
+    this.lineInfos = lineInfos;
     record.workspace.load(batch.bytes);
     this.p = record.workspace.inputStart;
     this.nextLine = batch.firstLine;
@@ -99,7 +101,7 @@ export class Frames {
       const c = view.getUint8(p);
       if (c > 0x20) break;
       if (c === NEWLINE) {
-        if (this.findings.count('I_BLANK_LINES')) this.listOnce('I_BLANK_LINES');
+        this.listOnce('I_BLANK_LINES');
         this.nextLine++;
       } else if (p >= inputEnd) {
         return false;
@@ -132,7 +134,7 @@ export class Frames {
     while (c === 0x20 || c === 0x09 || c === RETURN) c = view.getUint8(++p);
     this.p = p;
     if (c === NEWLINE) {
-      if (view.getUint8(p - 1) === RETURN && this.findings.count('I_CRLF')) this.listOnce('I_CRLF');
+      if (view.getUint8(p - 1) === RETURN) this.listOnce('I_CRLF');
       this.p++;
       this.nextLine++;
       return undefined;
@@ -183,6 +185,7 @@ export class Frames {
   }
 
   private listOnce(code: 'I_BLANK_LINES' | 'I_CRLF'): void {
+    if (!this.lineInfos || !this.findings.count(code)) return;
     this.findings.add(code, { line: this.nextLine, record: null, path: null, excerpt: null }, {});
   }
 }

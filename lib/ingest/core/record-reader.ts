@@ -21,7 +21,7 @@ export class RecordReader {
     this.options = options;
     this.findings = new Findings();
     this.record = new RecordContext(options, this.findings);
-    this.frames = new Frames(this.record, this.findings, EMPTY);
+    this.frames = new Frames(this.record, EMPTY, options);
   }
 
   /** Records found so far in the batch, unreadable ones included. */
@@ -34,7 +34,7 @@ export class RecordReader {
     this.record.findings = this.findings;
     this.record.cells = batch.cells === true;
     this.record.inArray = batch.framing === 'elements';
-    this.frames = new Frames(this.record, this.findings, batch);
+    this.frames = new Frames(this.record, batch, this.options);
     this.record.scanner.forgetKeys();
     this.spansLines = batch.framing !== 'lines';
     this.sourceRecords = 0;

@@ -1,4 +1,4 @@
-import type { FormatChoice, SourceFormat } from '@/lib/ingest/types.ts';
+import { type FormatChoice, isTextFormat, type SourceFormat } from '@/lib/ingest/types.ts';
 import type { Draft } from '../draft.ts';
 import { foldKeys } from '../fold-keys.ts';
 import type { RecordContext } from '../record.ts';
@@ -24,7 +24,7 @@ export class FormatFinder {
   private readonly keyless = READERS.filter(({ needs, takesKeyless }) => needs === undefined || takesKeyless === true);
 
   constructor(choice: FormatChoice) {
-    this.chosen = choice === 'auto' ? undefined : choice === 'raw_text' ? 'text' : choice;
+    this.chosen = choice === 'auto' ? undefined : isTextFormat(choice) ? 'text' : choice;
   }
 
   /** The record's reader. Where none matches, keys are taken for the known ones that differ in case only. */
