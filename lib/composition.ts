@@ -133,7 +133,8 @@ async function compose(ground: Ground): Promise<Application> {
   const registry = composeStores(stores);
   const bulk = composeBulkStores(stores);
   const { audit } = accounts;
-  const plane = await composeDataPlane({ ...ground, files, events, secrets, registry, bulk, audit, accounts });
+  const stored = { files, registry, bulk, baseStore };
+  const plane = await composeDataPlane({ ...ground, ...stored, events, secrets, audit, accounts });
   const phases = composePhases({ config, db: database.db, registry, doctor, audit, events, readiness, ...plane });
   const signIn = composeSignIn(ground, accounts);
   return {

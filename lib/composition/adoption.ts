@@ -1,14 +1,53 @@
 import { Closing } from '@/lib/composition/closing.ts';
+import type { DatasetParts } from '@/lib/composition/datasets.ts';
+import type { PlacementParts } from '@/lib/composition/placement.ts';
 import { type Config, silenceSdkNotice } from '@/lib/config/config.ts';
 import { requireMigrationDatabase } from '@/lib/config/migration-database.ts';
+import type { Database } from '@/lib/db/database.ts';
 import { connectDatabase, openDatabase } from '@/lib/db/database.ts';
 import { newId } from '@/lib/db/ids.ts';
 import { LongshoreError } from '@/lib/errors.ts';
+import type { IngestPool } from '@/lib/ingest/pool/ingest-pool.ts';
+import type { JobQueue } from '@/lib/jobs/queue.ts';
 import { Adoption } from '@/lib/migration/adopt/adoption.ts';
 import { AdoptionRepository } from '@/lib/migration/adopt/adoption-repository.ts';
+import { adoptionStatus } from '@/lib/migration/adopt/adoption-status.ts';
+import { AdoptionSweep } from '@/lib/migration/adopt/adoption-sweep.ts';
+import { Inspector } from '@/lib/migration/adopt/inspector.ts';
+import { S3Claims } from '@/lib/migration/adopt/s3-claims.ts';
 import { requireAdoptable, tableFacts } from '@/lib/migration/adopt/table-facts.ts';
+import { Vanished } from '@/lib/migration/adopt/vanished.ts';
+import type { StoreRegistry } from '@/lib/placement/store-registry.ts';
 import { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
 import { createStorageService } from '@/lib/storage/storage-factory.ts';
+import type { StorageService } from '@/lib/storage/storage-service.ts';
+import { Pace } from '@/lib/streams/pace.ts';
+
+export interface AdoptionGround {
+  config: Pick<Config, 'adoption'>;
+  db: Database;
+  registry: StoreRegistry;
+  baseStore: StorageService;
+  placed: PlacementParts;
+  pool: IngestPool;
+  jobs: JobQueue;
+}
+
+export type AdoptionParts = ReturnType<typeof composeAdoption>;
+
+/** The first reading of datasets from before Longshore, and what follows the old application's changes. */
+export function composeAdoption({ config, db, registry, baseStore, placed, pool, jobs }: AdoptionGround) {
+  const repository = new AdoptionRepository(db);
+  const { replicas, reconciler, sentinels, keeper } = placed;
+  const pace = new Pace(config.adoption.bytesPerSecond);
+  const inspector = new Inspector({ db, repository, replicas, registry, sentinels, reconciler, pool, pace });
+  const claims = new S3Claims({ db, repository, registry, reconciler });
+  const sweepOf = ({ files, uploads }: Pick<DatasetParts, 'files' | 'uploads'>) => {
+    const vanished = new Vanished({ db, replicas, spools: keeper, files, uploads, jobs });
+    return new AdoptionSweep({ db, repository, base: baseStore, claims, vanished, jobs });
+  };
+  return { repository, inspector, sweepOf, status: () => adoptionStatus(repository) };
+}
 
 export interface OpenAdoption {
   adoption: Adoption;

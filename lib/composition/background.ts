@@ -12,6 +12,8 @@ import type { ClaimedJob } from '@/lib/jobs/job.ts';
 import type { JobQueue } from '@/lib/jobs/queue.ts';
 import { JobRunner } from '@/lib/jobs/runner.ts';
 import { type Schedule, Schedules } from '@/lib/jobs/schedules.ts';
+import { ADOPTION_JOBS, type AdoptionSweep } from '@/lib/migration/adopt/adoption-sweep.ts';
+import type { Inspector } from '@/lib/migration/adopt/inspector.ts';
 import { MIGRATION_JOBS } from '@/lib/migration/job-types.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 import { PLACEMENT_JOBS } from '@/lib/placement/job-types.ts';
@@ -28,6 +30,7 @@ export interface BackgroundGround {
   migration: MigrationParts;
   secrets: Secrets;
   scrubIntervalMs: number;
+  adoption: { inspector: Inspector; sweep: AdoptionSweep };
   /** Tells the pages of all admins. */
   tellAdmins(event: { topic: 'storage'; type: string; subject: string }): void;
   training: TrainingParts;
@@ -37,6 +40,7 @@ const MINUTE_MS = 60_000;
 const SCHEDULES: readonly Schedule[] = [
   { name: PLACEMENT_JOBS.reconcile, jobType: PLACEMENT_JOBS.reconcile, everyMs: 10 * MINUTE_MS },
   { name: PLACEMENT_JOBS.tombstones, jobType: PLACEMENT_JOBS.tombstones, everyMs: 10 * MINUTE_MS },
+  { name: ADOPTION_JOBS.sweep, jobType: ADOPTION_JOBS.sweep, everyMs: MINUTE_MS },
   { name: DATASET_JOBS.housekeeping, jobType: DATASET_JOBS.housekeeping, everyMs: 30 * MINUTE_MS },
   { name: MIGRATION_JOBS.watch, jobType: MIGRATION_JOBS.watch, everyMs: MINUTE_MS },
 ];
@@ -57,6 +61,7 @@ export class Background {
     registerScrub(this.#runner, ground);
     registerDatasets(this.#runner, ground);
     registerMigration(this.#runner, ground.migration);
+    registerAdoption(this.#runner, ground);
     registerSecretJobs(this.#runner, ground.secrets);
     registerTraining(this.#runner, ground);
   }
@@ -136,6 +141,13 @@ function registerMigration(runner: JobRunner, { worker, service }: MigrationPart
   };
   runner.register(MIGRATION_JOBS.run, work, { backoff: { maxMs: 10_000 } });
   runner.register(MIGRATION_JOBS.watch, async () => ({ run_id: (await service.watch()) ?? null }));
+}
+
+function registerAdoption(runner: JobRunner, { adoption: { inspector, sweep } }: BackgroundGround): void {
+  runner.register(ADOPTION_JOBS.sweep, (_job, { signal }) => sweep.run(signal));
+  const inspect = (job: ClaimedJob, { signal }: JobContext) =>
+    inspector.inspect(String(job.payload.dataset_id), signal);
+  runner.register(PLACEMENT_JOBS.inspect, inspect, { concurrency: 2 });
 }
 
 function registerTraining(runner: JobRunner, { training }: BackgroundGround): void {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { AuditLog } from '@/lib/accounts/audit-log.ts';
 import type { Accounts } from '@/lib/composition/accounts.ts';
+import { type AdoptionParts, composeAdoption } from '@/lib/composition/adoption.ts';
 import { Background } from '@/lib/composition/background.ts';
 import type { Closing } from '@/lib/composition/closing.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
@@ -22,11 +23,13 @@ import type { InstallationStores } from '@/lib/placement/installation-stores.ts'
 import { IntegrityKeys } from '@/lib/placement/integrity.ts';
 import { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
 import type { Secrets } from '@/lib/secrets/secrets.ts';
+import type { StorageService } from '@/lib/storage/storage-service.ts';
 
 /** Datasets and everything they stand on: placement, jobs. */
 export interface DataPlane {
   readonly placement: PlacementParts;
   readonly datasets: DatasetParts;
+  readonly adoption: AdoptionParts;
   readonly migration: MigrationParts;
   readonly jobs: JobQueue;
   readonly training: TrainingParts;
@@ -43,6 +46,8 @@ export interface DataPlaneGround {
   events: EventHub;
   secrets: Secrets;
   audit: AuditLog;
+  /** Where an application from before Longshore keeps its objects. */
+  baseStore: StorageService;
   /** Where workers reach this installation. */
   baseUrl: URL;
   accounts: Accounts;
@@ -78,7 +83,9 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
     notify: ground.events.publish.bind(ground.events),
   };
   const placement = composePlacement(parts);
-  const datasets = await composeDatasets(parts, placement);
+  const adoption = composeAdoption({ ...ground, db, placed: placement, pool, jobs });
+  const learn = async (id: string, signal?: AbortSignal) => void (await adoption.inspector.inspect(id, signal));
+  const datasets = await composeDatasets({ ...parts, learn }, placement);
   const migration = composeMigration({
     ...{ config, db, jobs, log, installationId, placed: placement },
     ...{ registry: ground.registry, bulk: ground.bulk, keys: parts.keys, audit: ground.audit },
@@ -87,6 +94,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   const training = composeTraining({ ...ground, db, jobs }, placement, datasets);
   const background = new Background({
     ...{ db, queue: jobs, log, placed: placement, datasets, migration, secrets: ground.secrets, training },
+    adoption: { inspector: adoption.inspector, sweep: adoption.sweepOf(datasets) },
     scrubIntervalMs: config.scrub.intervalMs,
     tellAdmins: (event) => ground.events.publishToAdmins(event),
   });
@@ -98,7 +106,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   await background.start();
   closing.add(() => training.stop());
   training.start();
-  return { placement, datasets, migration, jobs, orphans, training };
+  return { placement, datasets, adoption, migration, jobs, orphans, training };
 }
 
 /** What was signed under a replaced master key still verifies. */

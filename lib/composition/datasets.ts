@@ -39,6 +39,8 @@ export interface DatasetsGround extends PlacementGround {
   manifestStores: readonly StorageService[];
   /** Tells the pages of a user that something changed. */
   notify: (userId: string, event: { topic: 'dataset' | 'upload'; type: string; subject: string }) => void;
+  /** Reads a dataset whose hash nobody knows yet; harmless for others. */
+  learn?: (datasetId: string, signal?: AbortSignal) => Promise<void>;
   timing?: { sweepMs?: number; tidyMs?: number; manifestGraceMs?: number };
   now?: () => Date;
 }
@@ -133,7 +135,20 @@ function composeReading(ground: DatasetsGround, placed: PlacementParts, { datase
   const { remover, manifests, rebuilder, now } = making;
   const replicaReader = new ReplicaReader({ replicas, phases, registry, jobs });
   const reader = new DatasetReader({ datasets, replicas: replicaReader });
-  const parts = { datasets, replicas, reader, remover, verifier, reconciler, cleaner, manifests, rebuilder, notify };
+  const { learn } = ground;
+  const parts = {
+    datasets,
+    replicas,
+    reader,
+    remover,
+    verifier,
+    reconciler,
+    cleaner,
+    manifests,
+    rebuilder,
+    notify,
+    learn,
+  };
   const service = new DatasetService(parts);
   return { service, urls: new DatasetUrlService({ db, replicas: replicaReader, registry, now }) };
 }

@@ -29,6 +29,7 @@ export interface Config {
   logLevel: LogLevel;
   limits: Limits;
   scrub: ScrubConfig;
+  adoption: AdoptionConfig;
   allowPrivateEndpoints: boolean;
   http: HttpConfig;
 }
@@ -89,6 +90,11 @@ export interface ScrubConfig {
   bytesPerSecond: number;
   /** How long ago a copy may have been read back before it is read again. */
   intervalMs: number;
+}
+
+export interface AdoptionConfig {
+  /** How fast one process reads datasets from before Longshore for the first time. */
+  bytesPerSecond: number;
 }
 
 export interface HttpConfig {
@@ -182,6 +188,7 @@ function assemble(values: Partial<Values>): Config {
       bytesPerSecond: values.SCRUB_BYTES_PER_SECOND ?? 20 * MIB,
       intervalMs: values.SCRUB_INTERVAL ?? 30 * 24 * 3_600_000,
     },
+    adoption: { bytesPerSecond: values.ADOPT_BYTES_PER_SECOND ?? 20 * MIB },
     allowPrivateEndpoints: values.ALLOW_PRIVATE_ENDPOINTS ?? false,
     http: {
       idleTimeoutMs: values.UPLOAD_IDLE_TIMEOUT ?? 60_000,

@@ -107,6 +107,7 @@ export const VARIABLES = {
   INGEST_CONCURRENCY: variable(whole(1, 64), 'INGEST_CONCURRENCY=4'),
   INGEST_THREADS: variable(whole(1, 64), 'INGEST_THREADS=2'),
   DISK_RESERVE_BYTES: variable(bytes(0), 'DISK_RESERVE_BYTES=1GiB'),
+  ADOPT_BYTES_PER_SECOND: variable(bytes(64 * 1024), 'ADOPT_BYTES_PER_SECOND=20MiB'),
   SCRUB_BYTES_PER_SECOND: variable(bytes(64 * 1024), 'SCRUB_BYTES_PER_SECOND=20MiB'),
   SCRUB_INTERVAL: variable(duration(60_000), 'SCRUB_INTERVAL=30d'),
   TRUST_PROXY: variable(flag, 'TRUST_PROXY=false'),

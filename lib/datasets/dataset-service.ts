@@ -44,6 +44,8 @@ export interface DatasetServiceParts {
   cleaner: ReplicaCleaner;
   manifests: ManifestWriter;
   rebuilder: ManifestRebuilder;
+  /** Reads a dataset from before Longshore for the first time; harmless for others. */
+  learn?: (datasetId: string, signal?: AbortSignal) => Promise<void>;
   notify(userId: string, event: { topic: 'dataset'; type: string; subject: string }): void;
 }
 
@@ -132,6 +134,7 @@ export class DatasetService {
     signal?: AbortSignal,
   ): Promise<{ dataset_id: string; replicas: CheckedReplica[]; dataset: DatasetJson }> {
     await this.#ready(userId, id);
+    await this.#parts.learn?.(id, signal);
     const replicas = (await this.#parts.replicas.ofDataset(id)).filter((replica) => replica.state !== 'deleting');
     const checked: CheckedReplica[] = [];
     for (const replica of replicas) checked.push(await this.#check(replica, signal));

@@ -1,5 +1,7 @@
+import { LongshoreError } from '@/lib/errors.ts';
 import type { RecordSlice } from '@/lib/ingest/block-reader.ts';
 import type { OpenReplica } from '@/lib/placement/replica-reader.ts';
+import { ByteSource } from '@/lib/streams/byte-source.ts';
 import { gunzipMembers } from '@/lib/streams/gunzip.ts';
 
 const LINE_FEED = 10;
@@ -15,12 +17,35 @@ export async function scanRecords(
   const { body } = await service.get(replica.objectKey, { versionId: replica.versionId ?? undefined });
   const records: string[] = [];
   let seen = 0;
-  for await (const line of linesOf(gunzipMembers(body))) {
-    if (seen >= window.offset) records.push(line.toString('utf8'));
+  for await (const line of linesOf(gunzipMembers(await asGzip(body)))) {
+    if (seen >= window.offset) records.push(asJson(line.toString('utf8'), seen + 1));
     seen += 1;
     if (records.length >= window.limit) break;
   }
   return { records, offset: window.offset, total: seen };
+}
+
+/** An application from before Longshore may have stored anything. */
+async function asGzip(body: AsyncIterable<Uint8Array>): Promise<ByteSource> {
+  const source = new ByteSource(body);
+  const head = await source.peek(2);
+  if (head[0] === 0x1f && head[1] === 0x8b) return source;
+  await source.close();
+  throw new LongshoreError('not_gzip', 'The object of this dataset is not gzip, so its records cannot be shown.', {
+    hint: 'Download it as it is, or upload it again to have it checked and compressed.',
+  });
+}
+
+function asJson(line: string, number: number): string {
+  try {
+    JSON.parse(line);
+    return line;
+  } catch (cause) {
+    throw new LongshoreError('not_jsonl', `Line ${number} of this dataset is not JSON, so it cannot be shown.`, {
+      hint: 'Download it as it is, or upload it again to see what is wrong with it.',
+      cause,
+    });
+  }
 }
 
 /** Lines that are not blank, without their line feed. The last one may lack it. */

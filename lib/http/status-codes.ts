@@ -58,6 +58,8 @@ export const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   adoption_needs_supabase: 409,
   adoption_no_table: 409,
   adoption_other_store: 409,
+  not_gzip: 409,
+  not_jsonl: 409,
   dataset_uploading: 409,
   dataset_deleted: 409,
   block_index_needed: 409,

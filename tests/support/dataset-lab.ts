@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eq } from 'drizzle-orm';
+import { type AdoptionParts, composeAdoption } from '@/lib/composition/adoption.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
 import { composePlacement, type PlacementParts } from '@/lib/composition/placement.ts';
 import type { DatasetDraft } from '@/lib/datasets/dataset-draft.ts';
@@ -10,6 +11,7 @@ import { type JobState, jobs as jobsTable } from '@/lib/db/schema.ts';
 import { IngestPool } from '@/lib/ingest/pool/ingest-pool.ts';
 import type { Job } from '@/lib/jobs/job.ts';
 import { JobQueue } from '@/lib/jobs/queue.ts';
+import type { AdoptionSweep } from '@/lib/migration/adopt/adoption-sweep.ts';
 import { silentLogger } from '@/lib/observability/logger.ts';
 import { IntegrityKeys } from '@/lib/placement/integrity.ts';
 import { PLACEMENT_JOBS } from '@/lib/placement/job-types.ts';
@@ -44,6 +46,8 @@ export class DatasetLab {
   readonly directory: SpoolDirectory;
   readonly placed: PlacementParts;
   readonly parts: DatasetParts;
+  readonly adoption: AdoptionParts;
+  readonly sweep: AdoptionSweep;
   /** Damage that was told, in order. */
   readonly damage: Damage[];
   readonly keys: IntegrityKeys;
@@ -59,6 +63,7 @@ export class DatasetLab {
     directory: SpoolDirectory;
     placed: PlacementParts;
     parts: DatasetParts;
+    adoption: AdoptionParts;
     damage: Damage[];
     keys: IntegrityKeys;
     registry: StoreRegistry;
@@ -71,6 +76,8 @@ export class DatasetLab {
     this.directory = lab.directory;
     this.placed = lab.placed;
     this.parts = lab.parts;
+    this.adoption = lab.adoption;
+    this.sweep = lab.adoption.sweepOf(lab.parts);
     this.damage = lab.damage;
     this.keys = lab.keys;
     this.registry = lab.registry;
@@ -113,13 +120,17 @@ export class DatasetLab {
       rules: { requiredCopies: 1, waitMs: options.waitMs ?? 60_000 },
     };
     const placed = composePlacement(ground);
+    const config = { adoption: { bytesPerSecond: Number.MAX_SAFE_INTEGER } };
+    const adoption = composeAdoption({ ...ground, config, baseStore: base.service, placed });
+    const learn = async (id: string) => void (await adoption.inspector.inspect(id));
     return new DatasetLab({
       folder,
       base,
       bucket,
       directory,
       placed,
-      parts: await composeDatasets(ground, placed),
+      parts: await composeDatasets({ ...ground, learn }, placed),
+      adoption,
       damage,
       keys: ground.keys,
       registry: ground.registry,
@@ -217,6 +228,7 @@ export class DatasetLab {
     else if (job.type === PLACEMENT_JOBS.retire) await worker.retire(id);
     else if (job.type === PLACEMENT_JOBS.remove) await worker.remove(id);
     else if (job.type === PLACEMENT_JOBS.reconcile) await reconciler.reconcileAll();
+    else if (job.type === PLACEMENT_JOBS.inspect) await this.adoption.inspector.inspect(id);
     else if (job.type === PLACEMENT_JOBS.tombstones) await cleaner.checkTombstones();
     else if (job.type === PLACEMENT_JOBS.scrubSlice) await scrubber.work(String(job.payload.run_id), job.id);
     else await this.parts.remover.cleanUp(id);

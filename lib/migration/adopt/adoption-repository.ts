@@ -73,7 +73,12 @@ export class AdoptionRepository {
     return new Map(taken.map((row) => [row.id, row.outcome]));
   }
 
-  async record(problems: readonly Problem[], source: ProblemSource, runId: string | null = null): Promise<void> {
+  async record(
+    problems: readonly Problem[],
+    source: ProblemSource,
+    runId: string | null = null,
+    executor: Executor = this.#db,
+  ): Promise<void> {
     if (problems.length === 0) return;
     const values = problems.map((problem) => ({
       code: problem.code,
@@ -86,7 +91,7 @@ export class AdoptionRepository {
     }));
     const found = { details: sql`excluded.details`, runId, foundAt: sql`now()` };
     const target = [adoptionProblems.code, adoptionProblems.objectKey, adoptionProblems.datasetId];
-    await this.#db.insert(adoptionProblems).values(values).onConflictDoUpdate({ target, set: found });
+    await executor.insert(adoptionProblems).values(values).onConflictDoUpdate({ target, set: found });
   }
 
   /** What a complete comparison did not find again is mended. */
