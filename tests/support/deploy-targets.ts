@@ -89,4 +89,5 @@ export const DATASET: LaunchDataset = {
   objectSizeBytes: 1000,
   contentSizeBytes: 5000,
   s3: undefined,
+  inS3: false,
 };

@@ -1,4 +1,6 @@
 import type { JsonObject } from '@/lib/db/schema.ts';
+import type { SecretProvider } from '@/lib/secrets/secrets.types.ts';
+import type { PreflightCheck } from './preflight-check.ts';
 
 export const DEPLOY_TARGETS = ['local', 'runpod', 'lambda', 'sagemaker'] as const;
 export type DeployTargetName = (typeof DEPLOY_TARGETS)[number];
@@ -18,6 +20,8 @@ export interface LaunchDataset {
   contentSizeBytes: number | null;
   /** The verified copy in the user's own bucket; undefined where there is none. */
   s3: S3Source | undefined;
+  /** There is a copy in some bucket, the installation's included. */
+  inS3: boolean;
 }
 
 /**
@@ -111,11 +115,16 @@ export interface Offer {
  */
 export interface DeployTarget<Options = unknown> {
   readonly name: DeployTargetName;
+  /** Whose credentials it takes; undefined: none. */
+  readonly provider: SecretProvider | undefined;
   /** Checks what a request says about the machine, and fills in defaults. Throws ZodError. */
   options(given: JsonObject): Options;
   /** Free bytes on the machine's disk; undefined where it depends on the machine. */
   diskBytes(options: Options): number | undefined;
-  regionOf(options: Options): string | undefined;
+  /** False where the machine asks Longshore for nothing. */
+  callsBack(options: Options): boolean;
+  /** What only this target has to look at before anything is rented. Asks nobody. */
+  checks(userId: string, options: Options, dataset: LaunchDataset): Promise<PreflightCheck[]>;
   /** Sends nothing. @throws target_secret_missing */
   plan(request: LaunchRequest<Options>): Promise<DeployPlan>;
   /**

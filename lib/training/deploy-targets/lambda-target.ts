@@ -22,6 +22,7 @@ import {
   type WorkerStart,
 } from './deploy-target.ts';
 import { maskedWorker, secretsOf } from './pod-environment.ts';
+import { checkOf, type PreflightCheck } from './preflight-check.ts';
 import { createdOrFound, ProviderError, providerWords } from './provider-error.ts';
 import { fieldOf, jsonOf, listOf, numberOf, textOf } from './provider-gate.ts';
 import { accountOf, type SecretSource } from './target-accounts.ts';
@@ -48,6 +49,7 @@ const PHASES: Readonly<Record<string, RemotePhase>> = {
 
 export class LambdaTarget implements DeployTarget<LambdaOptions> {
   readonly name = 'lambda';
+  readonly provider = 'lambda';
   readonly #api: TokenApi;
   readonly #secrets: SecretSource;
 
@@ -65,8 +67,17 @@ export class LambdaTarget implements DeployTarget<LambdaOptions> {
     return undefined;
   }
 
-  regionOf({ region }: LambdaOptions): string {
-    return region;
+  callsBack(): boolean {
+    return true;
+  }
+
+  async checks(userId: string, options: LambdaOptions): Promise<PreflightCheck[]> {
+    const check = checkOf('target_ssh_key_required', 'SSH key');
+    const secret = await this.#secrets.getSecret(userId, 'lambda');
+    const key = options.ssh_key_name ?? secret?.metadata.lambda?.ssh_key_name;
+    if (key !== undefined) return [check.ok('An SSH key is named.')];
+    const { message, hint = '' } = keyRequired();
+    return [check.failed(message, hint)];
   }
 
   async plan(request: LaunchRequest<LambdaOptions>): Promise<DeployPlan> {

@@ -21,6 +21,7 @@ import {
   type RemoteStatus,
 } from './deploy-target.ts';
 import { maskedWorker, secretsOf } from './pod-environment.ts';
+import type { PreflightCheck } from './preflight-check.ts';
 import { createdOrFound, ProviderError, providerWords } from './provider-error.ts';
 import { fieldOf, jsonOf, listOf, numberOf, textOf } from './provider-gate.ts';
 import { accountOf, type SecretSource } from './target-accounts.ts';
@@ -52,6 +53,7 @@ const PHASES: Readonly<Record<string, RemotePhase>> = {
 
 export class RunpodTarget implements DeployTarget<RunpodOptions> {
   readonly name = 'runpod';
+  readonly provider = 'runpod';
   readonly #api: TokenApi;
   readonly #secrets: SecretSource;
 
@@ -68,8 +70,12 @@ export class RunpodTarget implements DeployTarget<RunpodOptions> {
     return disk_gb * GB;
   }
 
-  regionOf(): undefined {
-    return undefined;
+  callsBack(): boolean {
+    return true;
+  }
+
+  async checks(): Promise<PreflightCheck[]> {
+    return [];
   }
 
   async plan(request: LaunchRequest<RunpodOptions>): Promise<DeployPlan> {

@@ -6,7 +6,7 @@ import {
 } from '@/sandbox/providers/start-sagemaker-sandbox.ts';
 import { DATASET, Outgoing, sagemakerFor, secretsOf, TOKEN, WORKER } from '@/tests/support/deploy-targets.ts';
 import { bootstrapScript } from './bootstrap.ts';
-import { sagemakerOptions } from './sagemaker-target.ts';
+import { sagemakerOptions } from './sagemaker-options.ts';
 
 let sandbox: SagemakerSandbox;
 let outgoing: Outgoing;

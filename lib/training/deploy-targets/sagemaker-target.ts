@@ -4,13 +4,13 @@
  * and the job must be in one region; the job reads under the user's own role, in the user's own account; arguments of a
  * container are at most 256 characters, without line ends, and there are at most 100 of them.
  */
-import { z } from 'zod';
 import type { JsonObject } from '@/lib/db/schema.ts';
 import { regionOf, type Secret } from '@/lib/secrets/secrets.types.ts';
 import { bootstrapScript } from './bootstrap.ts';
 import {
   type DeployPlan,
   type DeployTarget,
+  type LaunchDataset,
   type LaunchRequest,
   MASK,
   type Offer,
@@ -20,46 +20,13 @@ import {
   type RemoteStatus,
 } from './deploy-target.ts';
 import { maskedWorker, secretsOf } from './pod-environment.ts';
+import type { PreflightCheck } from './preflight-check.ts';
 import { ProviderError, providerWords } from './provider-error.ts';
 import { textOf } from './provider-gate.ts';
 import type { SagemakerApi, SagemakerReply } from './sagemaker-api.ts';
+import { copyCheck, regionChecks, roleCheck, roleRequired } from './sagemaker-checks.ts';
+import { regionFor, type SagemakerOptions, sagemakerOptions } from './sagemaker-options.ts';
 import { accountOf, type SecretSource } from './target-accounts.ts';
-
-const DAY_SECONDS = 86_400;
-
-export const sagemakerOptions = z.object({
-  image: z.string().min(1).max(255).describe('The registry path of the training image, in the region of the job.'),
-  runs: z
-    .enum(['worker', 'image'])
-    .default('worker')
-    .describe(
-      'worker: Longshore’s worker runs the command of the job in the image. image: the image trains by itself on the channel `train`.',
-    ),
-  instance_type: z
-    .string()
-    .regex(/^ml\.[a-z0-9-]+\.[a-z0-9-]+$/, 'must be like ml.g5.xlarge')
-    .default('ml.g5.xlarge'),
-  volume_gb: z.number().int().min(1).max(16_384).default(50),
-  max_runtime_seconds: z
-    .number()
-    .int()
-    .min(60)
-    .max(28 * DAY_SECONDS)
-    .default(DAY_SECONDS),
-  spot: z.boolean().default(false).describe('Cheaper, and may be interrupted; waits as long again for a machine.'),
-  region: z
-    .string()
-    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/)
-    .optional()
-    .describe('Default: where your bucket is.'),
-  role_arn: z
-    .string()
-    .regex(/^arn:aws[a-z-]*:iam::\d{12}:role\/.+$/)
-    .optional()
-    .describe('Default: sagemaker_role_arn of your AWS secret.'),
-  hyperparameters: z.record(z.string().min(1).max(256), z.string().max(2500)).default({}),
-});
-export type SagemakerOptions = z.output<typeof sagemakerOptions>;
 
 const TITLE = 'AWS';
 const GB = 1e9;
@@ -67,6 +34,7 @@ const ARGUMENT_CHARACTERS = 256;
 
 export class SagemakerTarget implements DeployTarget<SagemakerOptions> {
   readonly name = 'sagemaker';
+  readonly provider = 'aws';
   readonly #api: SagemakerApi;
   readonly #secrets: SecretSource;
 
@@ -83,8 +51,14 @@ export class SagemakerTarget implements DeployTarget<SagemakerOptions> {
     return volume_gb * GB;
   }
 
-  regionOf({ region }: SagemakerOptions): string | undefined {
-    return region;
+  callsBack({ runs }: SagemakerOptions): boolean {
+    return runs === 'worker';
+  }
+
+  async checks(userId: string, options: SagemakerOptions, dataset: LaunchDataset): Promise<PreflightCheck[]> {
+    const secret = await this.#secrets.getSecret(userId, 'aws');
+    if (secret === undefined) return [];
+    return [roleCheck(options, secret), copyCheck(options, dataset), ...regionChecks(options, secret, dataset)];
   }
 
   async plan(request: LaunchRequest<SagemakerOptions>): Promise<DeployPlan> {
@@ -154,10 +128,6 @@ export class SagemakerTarget implements DeployTarget<SagemakerOptions> {
     const body = { TrainingJobName: remote.id ?? remote.name };
     return { reply: await this.#api.call(secret, { operation: 'DescribeTrainingJob', region, body, signal }) };
   }
-}
-
-function regionFor({ region }: SagemakerOptions, secret: Secret<'aws'>): string {
-  return region ?? regionOf(secret.metadata.aws);
 }
 
 /** CreateTrainingJob. What the container is given differs by who trains in it: our worker, or the image itself. */
@@ -272,11 +242,5 @@ function refusal(reply: SagemakerReply, request?: LaunchRequest<SagemakerOptions
   }
   return new ProviderError('target_request_refused', `SageMaker refused the request (${code}): ${words}`, {
     hint: 'Change what the message names: image, role, instance_type, or the bucket’s region.',
-  });
-}
-
-function roleRequired(): ProviderError {
-  return new ProviderError('target_role_required', 'SageMaker runs training jobs under a role, and none is named.', {
-    hint: 'Give role_arn, or store metadata.aws.sagemaker_role_arn with PUT /api/secrets/aws.',
   });
 }
