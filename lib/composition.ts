@@ -134,7 +134,7 @@ async function compose(ground: Ground): Promise<Application> {
   const bulk = composeBulkStores(stores);
   const { audit } = accounts;
   const stored = { files, registry, bulk, baseStore };
-  const plane = await composeDataPlane({ ...ground, ...stored, events, secrets, audit, accounts });
+  const plane = await composeDataPlane({ ...ground, ...stored, events, secrets, audit, accounts, operatorGuard });
   const phases = composePhases({ config, db: database.db, registry, doctor, audit, events, readiness, ...plane });
   const signIn = composeSignIn(ground, accounts);
   return {

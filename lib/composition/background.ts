@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { DatasetParts } from '@/lib/composition/datasets.ts';
+import type { DeployParts } from '@/lib/composition/deploy.ts';
 import type { MigrationParts } from '@/lib/composition/migration.ts';
 import type { PlacementParts } from '@/lib/composition/placement.ts';
 import type { TrainingParts } from '@/lib/composition/training.ts';
@@ -19,6 +20,7 @@ import type { Logger } from '@/lib/observability/logger.ts';
 import { PLACEMENT_JOBS } from '@/lib/placement/job-types.ts';
 import { enqueueSecretJobs, registerSecretJobs } from '@/lib/secrets/secret-jobs.ts';
 import type { Secrets } from '@/lib/secrets/secrets.ts';
+import { DEPLOY_JOBS } from '@/lib/training/deploy/machine-watch.ts';
 import { TRAINING_JOBS } from '@/lib/training/jobs/remote-resources.ts';
 
 export interface BackgroundGround {
@@ -34,6 +36,7 @@ export interface BackgroundGround {
   /** Tells the pages of all admins. */
   tellAdmins(event: { topic: 'storage'; type: string; subject: string }): void;
   training: TrainingParts;
+  deploy: DeployParts;
 }
 
 const MINUTE_MS = 60_000;
@@ -41,6 +44,7 @@ const SCHEDULES: readonly Schedule[] = [
   { name: PLACEMENT_JOBS.reconcile, jobType: PLACEMENT_JOBS.reconcile, everyMs: 10 * MINUTE_MS },
   { name: PLACEMENT_JOBS.tombstones, jobType: PLACEMENT_JOBS.tombstones, everyMs: 10 * MINUTE_MS },
   { name: ADOPTION_JOBS.sweep, jobType: ADOPTION_JOBS.sweep, everyMs: MINUTE_MS },
+  { name: DEPLOY_JOBS.watch, jobType: DEPLOY_JOBS.watch, everyMs: 15_000 },
   { name: DATASET_JOBS.housekeeping, jobType: DATASET_JOBS.housekeeping, everyMs: 30 * MINUTE_MS },
   { name: MIGRATION_JOBS.watch, jobType: MIGRATION_JOBS.watch, everyMs: MINUTE_MS },
 ];
@@ -150,6 +154,7 @@ function registerAdoption(runner: JobRunner, { adoption: { inspector, sweep } }:
   runner.register(PLACEMENT_JOBS.inspect, inspect, { concurrency: 2 });
 }
 
-function registerTraining(runner: JobRunner, { training }: BackgroundGround): void {
+function registerTraining(runner: JobRunner, { training, deploy }: BackgroundGround): void {
+  runner.register(DEPLOY_JOBS.watch, async (_job, { signal }) => ({ machines: await deploy.watch.look(signal) }));
   runner.register(TRAINING_JOBS.endRemote, (job) => training.remotes.end(job.payload), { concurrency: 4 });
 }

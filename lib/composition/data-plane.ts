@@ -5,6 +5,7 @@ import { type AdoptionParts, composeAdoption } from '@/lib/composition/adoption.
 import { Background } from '@/lib/composition/background.ts';
 import type { Closing } from '@/lib/composition/closing.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
+import { composeDeploy, composeTargets, type DeployParts } from '@/lib/composition/deploy.ts';
 import type { Files } from '@/lib/composition/files.ts';
 import { type BulkStores, composeMigration, type MigrationParts } from '@/lib/composition/migration.ts';
 import { composeOrphans } from '@/lib/composition/orphans.ts';
@@ -23,7 +24,9 @@ import type { InstallationStores } from '@/lib/placement/installation-stores.ts'
 import { IntegrityKeys } from '@/lib/placement/integrity.ts';
 import { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
 import type { Secrets } from '@/lib/secrets/secrets.ts';
+import type { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
 import type { StorageService } from '@/lib/storage/storage-service.ts';
+import { MachineEnder } from '@/lib/training/deploy/machine-ender.ts';
 
 /** Datasets and everything they stand on: placement, jobs. */
 export interface DataPlane {
@@ -34,6 +37,7 @@ export interface DataPlane {
   readonly jobs: JobQueue;
   readonly training: TrainingParts;
   readonly orphans: OrphanService;
+  readonly deploy: DeployParts;
 }
 
 export interface DataPlaneGround {
@@ -53,6 +57,8 @@ export interface DataPlaneGround {
   accounts: Accounts;
   registry: InstallationStores;
   bulk: BulkStores;
+  /** For addresses that the operator set. */
+  operatorGuard: EndpointGuard;
   closing: Closing;
 }
 
@@ -91,9 +97,12 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
     ...{ registry: ground.registry, bulk: ground.bulk, keys: parts.keys, audit: ground.audit },
     tellAdmins: (event) => ground.events.publishToAdmins(event),
   });
-  const training = composeTraining({ ...ground, db, jobs }, placement, datasets);
+  const targets = composeTargets(ground);
+  const resources = new MachineEnder({ targets });
+  const training = composeTraining({ ...ground, db, jobs, resources }, placement, datasets);
+  const deploy = composeDeploy({ ...ground, db, targets }, placement, datasets, training);
   const background = new Background({
-    ...{ db, queue: jobs, log, placed: placement, datasets, migration, secrets: ground.secrets, training },
+    ...{ db, queue: jobs, log, placed: placement, datasets, migration, secrets: ground.secrets, training, deploy },
     adoption: { inspector: adoption.inspector, sweep: adoption.sweepOf(datasets) },
     scrubIntervalMs: config.scrub.intervalMs,
     tellAdmins: (event) => ground.events.publishToAdmins(event),
@@ -106,7 +115,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   await background.start();
   closing.add(() => training.stop());
   training.start();
-  return { placement, datasets, adoption, migration, jobs, orphans, training };
+  return { placement, datasets, adoption, migration, jobs, orphans, training, deploy };
 }
 
 /** What was signed under a replaced master key still verifies. */

@@ -24,6 +24,8 @@ export interface TrainingGround {
   accounts: Accounts;
   /** Where workers reach this installation. */
   baseUrl: URL;
+  /** Ends what a provider rents out. */
+  resources: RemoteResources;
 }
 
 /** How often silent jobs are looked for. */
@@ -33,10 +35,10 @@ const REAP_MS = 5_000;
 export type TrainingParts = ReturnType<typeof composeTraining>;
 
 export function composeTraining(ground: TrainingGround, placed: PlacementParts, { datasets, urls }: DatasetParts) {
-  const { db, jobs: queue, log, events, accounts, baseUrl } = ground;
+  const { db, jobs: queue, log, events, accounts, baseUrl, resources } = ground;
   const jobs = new TrainingJobRepository(db);
   const follower = new JobFollower(jobs);
-  const remotes = new RemoteEnder({ db, jobs, queue, resources: remoteResources() });
+  const remotes = new RemoteEnder({ db, jobs, queue, resources });
   const transitions = new JobTransitions({
     jobs,
     remotes,
@@ -54,18 +56,13 @@ export function composeTraining(ground: TrainingGround, placed: PlacementParts, 
   const reaper = makeReaper();
   const reaping = new Loop({ name: 'reap training jobs', everyMs: REAP_MS, work: () => reap(reaper, log), log });
   return {
-    ...{ service, reports, datasets: located, follower, remotes, makeReaper },
+    ...{ service, repository: jobs, reports, datasets: located, follower, remotes, makeReaper },
     start: () => reaping.start(),
     stop: async () => {
       follower.close();
       await reaping.stop();
     },
   };
-}
-
-/** Local jobs hold nothing that a provider would have to end. */
-function remoteResources(): RemoteResources {
-  return { end: async () => undefined };
 }
 
 async function reap(reaper: JobReaper, log: Logger): Promise<boolean> {

@@ -24,7 +24,12 @@ export interface Config {
   /** Who this installation is at AWS, to assume the roles of users. Undefined without keys of its own. */
   awsIdentity: AwsIdentityConfig | undefined;
   /** Undefined: where the provider itself has it. */
-  providerUrls: { runpod: URL | undefined; lambda: URL | undefined; huggingface: URL | undefined };
+  providerUrls: {
+    runpod: URL | undefined;
+    lambda: URL | undefined;
+    huggingface: URL | undefined;
+    sagemaker: URL | undefined;
+  };
   auth: AuthConfig;
   logLevel: LogLevel;
   limits: Limits;
@@ -180,6 +185,7 @@ function assemble(values: Partial<Values>): Config {
       runpod: values.RUNPOD_API_URL,
       lambda: values.LAMBDA_API_URL,
       huggingface: values.HUGGINGFACE_API_URL,
+      sagemaker: values.AWS_ENDPOINT_URL_SAGEMAKER,
     },
     auth: authOf(values),
     logLevel: values.LOG_LEVEL ?? 'info',

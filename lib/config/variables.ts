@@ -91,6 +91,7 @@ export const VARIABLES = {
   AWS_ENDPOINT_URL_S3: variable(webUrl, 'AWS_ENDPOINT_URL_S3=https://s3.example.org'),
   AWS_ENDPOINT_URL: variable(webUrl, 'AWS_ENDPOINT_URL=https://s3.example.org'),
   AWS_ENDPOINT_URL_STS: variable(webUrl, 'AWS_ENDPOINT_URL_STS=https://sts.example.org'),
+  AWS_ENDPOINT_URL_SAGEMAKER: variable(webUrl, 'AWS_ENDPOINT_URL_SAGEMAKER=https://sagemaker.example.org'),
   RUNPOD_API_URL: variable(webUrl, 'RUNPOD_API_URL=https://api.runpod.io/v2'),
   LAMBDA_API_URL: variable(webUrl, 'LAMBDA_API_URL=https://cloud.lambda.ai/api/v1'),
   HUGGINGFACE_API_URL: variable(webUrl, 'HUGGINGFACE_API_URL=https://huggingface.co/api'),

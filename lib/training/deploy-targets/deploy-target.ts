@@ -121,6 +121,8 @@ export interface DeployTarget<Options = unknown> {
   options(given: JsonObject): Options;
   /** Free bytes on the machine's disk; undefined where it depends on the machine. */
   diskBytes(options: Options): number | undefined;
+  /** Where the machine will be; undefined: where the user's account says, or wherever one is free. */
+  regionOf(options: Options): string | undefined;
   /** False where the machine asks Longshore for nothing. */
   callsBack(options: Options): boolean;
   /** What only this target has to look at before anything is rented. Asks nobody. */

@@ -67,6 +67,10 @@ export class LambdaTarget implements DeployTarget<LambdaOptions> {
     return undefined;
   }
 
+  regionOf({ region }: LambdaOptions): string {
+    return region;
+  }
+
   callsBack(): boolean {
     return true;
   }

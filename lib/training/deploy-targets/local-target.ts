@@ -19,6 +19,10 @@ export class LocalTarget implements DeployTarget<LocalOptions> {
     return undefined;
   }
 
+  regionOf(): undefined {
+    return undefined;
+  }
+
   callsBack(): boolean {
     return true;
   }

@@ -70,6 +70,10 @@ export class RunpodTarget implements DeployTarget<RunpodOptions> {
     return disk_gb * GB;
   }
 
+  regionOf(): undefined {
+    return undefined;
+  }
+
   callsBack(): boolean {
     return true;
   }

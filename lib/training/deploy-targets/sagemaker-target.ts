@@ -51,6 +51,10 @@ export class SagemakerTarget implements DeployTarget<SagemakerOptions> {
     return volume_gb * GB;
   }
 
+  regionOf({ region }: SagemakerOptions): string | undefined {
+    return region;
+  }
+
   callsBack({ runs }: SagemakerOptions): boolean {
     return runs === 'worker';
   }

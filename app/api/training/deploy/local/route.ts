@@ -1,0 +1,3 @@
+import { deployEndpoints } from '@/lib/http/deploy-endpoints.ts';
+
+export const { GET, POST, DELETE } = deployEndpoints('local');

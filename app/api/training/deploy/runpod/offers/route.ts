@@ -1,0 +1,3 @@
+import { offersEndpoint } from '@/lib/http/deploy-endpoints.ts';
+
+export const GET = offersEndpoint('runpod');
