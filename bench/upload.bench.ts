@@ -1,6 +1,8 @@
 /**
  * Upload to ready over HTTP against `gzip -6` and `pigz -p 2 -6` on the same file in the same run, with the memory of all
- * processes of the server beside it. `--large` adds a 4 GiB upload, which must take no more memory than 256 MiB.
+ * processes of the server beside it, and the CPU time of a record from 10 MiB on. `--large` adds a 4 GiB upload, which
+ * must take no more memory than 256 MiB and no more time a record. Size is compared with what `gzip -6` makes of the
+ * normalised content, which is what is compressed.
  */
 import { execSync } from 'node:child_process';
 import { createReadStream, readFileSync, statSync } from 'node:fs';
@@ -9,12 +11,15 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ingestToSpool } from '../lib/ingest/ingest.ts';
+import { IngestPool } from '../lib/ingest/pool/ingest-pool.ts';
 import { type PrivateServer, startPrivateServer } from '../scripts/private-server.ts';
 import { type SampleKind, sampleFile } from './data.ts';
-import { watchMemory } from './process-memory.ts';
+import { cpuSeconds, watchMemory } from './process-usage.ts';
 import { describeMachine, median, printTable, secondsOf } from './table.ts';
 
 const MIB = 2 ** 20;
+const SMALL_BYTES = 10 * MIB;
 const SIZE_BYTES = 256 * MIB;
 const LARGE_COPIES = 16;
 const ROUNDS = 3;
@@ -61,6 +66,8 @@ async function timed<T>(work: () => Promise<T>): Promise<{ seconds: number; valu
 
 interface Measured {
   seconds: number;
+  cpuSeconds: number;
+  records: number;
   peakMiB: number;
   objectBytes: number;
   /** What the server's process read for ten records in the middle, its sockets included. */
@@ -104,12 +111,19 @@ async function measureUpload(path: string, copies: number): Promise<Measured> {
     const server = await startPrivateServer(dataDir, (pid) => {
       memory = watchMemory(pid);
     });
-    const { seconds, value } = await timed(() => upload(server, path, copies));
-    const peak = memory?.stop() ?? 0;
-    await readBack(server, value);
-    const previewReadKiB = Math.round((await previewReads(server, value)) / 1024);
-    await server.stop();
-    return { seconds, peakMiB: Math.round(peak / MIB), objectBytes: value.file_size_bytes, previewReadKiB };
+    try {
+      const cpuBefore = cpuSeconds(server.pid);
+      const { seconds, value } = await timed(() => upload(server, path, copies));
+      const cpu = cpuSeconds(server.pid) - cpuBefore;
+      const peakMiB = Math.round((memory?.stop() ?? 0) / MIB);
+      await readBack(server, value);
+      const previewReadKiB = Math.round((await previewReads(server, value)) / 1024);
+      const { file_size_bytes: objectBytes, total_examples: records } = value;
+      return { seconds, cpuSeconds: cpu, records, peakMiB, objectBytes, previewReadKiB };
+    } finally {
+      memory?.stop();
+      await server.stop();
+    }
   } finally {
     await rm(dataDir, { recursive: true, force: true });
   }
@@ -123,25 +137,49 @@ async function measureKind(kind: SampleKind): Promise<(string | number)[]> {
     const pigz = secondsOf(`pigz -p 2 -6 -c ${path}`);
     rounds.push({ gzip, pigz, ours: await measureUpload(path, 1) });
   }
-  const gzipBytes = Number(execSync(`gzip -6 -c ${path} | wc -c`).toString());
   const ratio = (peer: 'gzip' | 'pigz') => median(rounds.map((round) => round.ours.seconds / round[peer])).toFixed(2);
   const ours = rounds.map((round) => round.ours);
+  const size = ((ours[0]?.objectBytes ?? 0) / (await gzipBytesOf(path))).toFixed(3);
+  return row(`${kind}, 256 MiB`, ours, [ratio('gzip'), ratio('pigz'), size]);
+}
+
+/** What `gzip -6` makes of the normalised content of a file. */
+async function gzipBytesOf(path: string): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'longshore-bench-content-'));
+  const pool = new IngestPool();
+  try {
+    const { spooled } = await ingestToSpool(createReadStream(path), { directory }, {}, pool);
+    return Number(execSync(`zcat ${spooled?.path} | gzip -6 -c | wc -c`).toString());
+  } finally {
+    await pool.close();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function row(name: string, ours: readonly Measured[], ratios: readonly string[]): (string | number)[] {
   return [
-    `${kind}, 256 MiB`,
+    name,
     median(ours.map((o) => o.seconds)).toFixed(2),
-    ratio('gzip'),
-    ratio('pigz'),
-    ((ours[0]?.objectBytes ?? 0) / gzipBytes).toFixed(3),
+    ...ratios,
+    median(ours.map((o) => o.cpuSeconds)).toFixed(2),
+    median(ours.map((o) => (o.cpuSeconds / o.records) * 1e6)).toFixed(1),
     Math.max(...ours.map((o) => o.peakMiB)),
     Math.max(...ours.map((o) => o.previewReadKiB)),
   ];
 }
 
+const NO_RATIOS = ['', '', ''];
+const largeOnly = process.argv.includes('--large-only');
 console.log(`${describeMachine()}, medians of ${ROUNDS} rounds\n`);
-const rows = [await measureKind('chat'), await measureKind('alpaca')];
-if (process.argv.includes('--large')) {
+const rows: (string | number)[][] = [];
+const small = await sampleFile('chat', SMALL_BYTES);
+rows.push(row('chat, 10 MiB', [await measureUpload(small, 1), await measureUpload(small, 1)], NO_RATIOS));
+if (largeOnly)
+  rows.push(row('chat, 256 MiB', [await measureUpload(await sampleFile('chat', SIZE_BYTES), 1)], NO_RATIOS));
+else rows.push(await measureKind('chat'), await measureKind('alpaca'));
+if (largeOnly || process.argv.includes('--large')) {
   const large = await measureUpload(await sampleFile('chat', SIZE_BYTES), LARGE_COPIES);
-  rows.push(['chat, 4 GiB', large.seconds.toFixed(2), '', '', '', large.peakMiB, large.previewReadKiB]);
+  rows.push(row('chat, 4 GiB', [large], NO_RATIOS));
 }
 printTable(
   [
@@ -150,6 +188,8 @@ printTable(
     '/ gzip -6',
     '/ pigz -p 2 -6',
     'size / gzip -6',
+    'CPU s',
+    'CPU µs a record',
     'peak MiB, all processes',
     'KiB read for a preview',
   ],
