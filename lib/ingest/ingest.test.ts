@@ -115,7 +115,7 @@ describe('an accepted file', () => {
     });
   });
 
-  it('is the same object whatever the chunks, the container and the company are', async () => {
+  it('is the same object whatever the chunks, the container and the company are (T100)', async () => {
     const text = chats(4000, 60);
     const array = `[${text.trimEnd().replaceAll('\n', ',\n')}]`;
     const results = await Promise.all([
@@ -262,7 +262,7 @@ describe('a fault', () => {
     expect(await filesLeft()).toEqual([]);
   });
 
-  it('a source that breaks', async () => {
+  it('a source that breaks (T101)', async () => {
     async function* broken() {
       yield Buffer.from(chats(5000));
       throw new Error('ECONNRESET');

@@ -24,15 +24,16 @@ export class BatchBuffers {
   }
 }
 
-/** A byte buffer that grows by doubling. `bytes` may be replaced by a larger one on any append. */
+const NOTHING = new Uint8Array(0);
+
+/** A byte buffer that grows by doubling, and holds none while it is empty. Any append may replace `bytes` by a larger one. */
 export class GrowingBuffer {
   readonly #buffers: BatchBuffers;
-  bytes: Uint8Array;
+  bytes: Uint8Array = NOTHING;
   length = 0;
 
   constructor(buffers: BatchBuffers) {
     this.#buffers = buffers;
-    this.bytes = buffers.take();
   }
 
   append(chunk: Uint8Array, start: number, end: number): void {
@@ -43,6 +44,7 @@ export class GrowingBuffer {
 
   /** Makes room for `sizeBytes` more. */
   reserve(sizeBytes: number): void {
+    if (this.bytes === NOTHING) this.bytes = this.#buffers.take();
     const needed = this.length + sizeBytes;
     if (needed <= this.bytes.byteLength) return;
     const larger = new Uint8Array(new ArrayBuffer(Math.max(needed, this.bytes.byteLength * 2)));
@@ -51,11 +53,17 @@ export class GrowingBuffer {
     this.bytes = larger;
   }
 
-  /** Hands the content over and starts with a fresh buffer. */
+  /** Hands the content over, with the buffer that it lies in. */
   detach(): Uint8Array {
     const content = this.bytes.subarray(0, this.length);
-    this.bytes = this.#buffers.take();
+    this.bytes = NOTHING;
     this.length = 0;
     return content;
+  }
+
+  /** Forgets the content and gives the buffer back. */
+  release(): void {
+    if (this.bytes !== NOTHING) this.#buffers.give(this.bytes.buffer);
+    this.detach();
   }
 }

@@ -67,7 +67,7 @@ function damaged(bytes: Uint8Array, at: number): Uint8Array {
   return copy;
 }
 
-describe('zstd', () => {
+describe('zstd (T53)', () => {
   // Made with zstd 1.5.4 from the JSONL above: with a checksum; without one, then a skippable frame, then level 19.
   const checked = Buffer.from(
     'KLUv/QRY1QUA4oUSF5ArHau5XagNl911d+F4+ymlhL7rTgEO////v23btt22bduSJEmS27ZtKxAGgrsc4FESo0CMOghKCoEqUClxkMUBmWIoqXFScQQ8ILAzSgeeJC/JIiV5STYpyUuySElekiUl8pIsKZOXZEmJvCRLSvIiWVKSN8mSkrxIlpTkJVmkJC/JJiV5SZakrAt56SDZuZFSruSNg2ThRsq3ktcNkreNNGwPgxTkIRmkIA/JkAJ5Csl4PEsGjz9/VQ==',

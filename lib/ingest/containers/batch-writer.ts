@@ -85,6 +85,7 @@ export class BatchWriter {
 
   /** What is left at the end of the file; call after the last cut. */
   finish(): FramedBatch[] {
+    this.buffer.release();
     if (this.#rejected > 0 || this.#findings.length > 0) this.#emit(undefined);
     return this.take();
   }

@@ -447,7 +447,7 @@ test('T105 findings are capped, counts are exact', () => {
   expect(run.counts).toMatchObject({ E_JSON_SYNTAX: 3000 });
 });
 
-test('no finding quotes a record when excerpts are off', () => {
+test('T94 no finding quotes a record when excerpts are off', () => {
   const run = runCore(lines(`${GOOD}{"messages":[{"role":"secret-word","content":1}]}\n`), { excerpts: false });
   expect(run.findings.length).toBeGreaterThan(0);
   expect(run.findings.every(({ excerpt }) => excerpt === null)).toBe(true);
