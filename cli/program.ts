@@ -7,6 +7,7 @@ import { addAdopt } from './commands/adopt.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addEstimate } from './commands/estimate.ts';
 import { addGet, addUrl } from './commands/get.ts';
 import { addList } from './commands/list.ts';
 import { addOrphans } from './commands/orphans.ts';
@@ -49,6 +50,7 @@ export function createProgram(context: CliContext): Command {
     addOrphans,
     addSecrets,
     addDoctor,
+    addEstimate,
     addStatus,
     addPhase,
     addSignIn,

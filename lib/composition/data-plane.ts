@@ -6,6 +6,7 @@ import { Background } from '@/lib/composition/background.ts';
 import type { Closing } from '@/lib/composition/closing.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
 import { composeDeploy, composeTargets, type DeployParts } from '@/lib/composition/deploy.ts';
+import { composeEstimator } from '@/lib/composition/estimate.ts';
 import type { Files } from '@/lib/composition/files.ts';
 import { type BulkStores, composeMigration, type MigrationParts } from '@/lib/composition/migration.ts';
 import { composeOrphans } from '@/lib/composition/orphans.ts';
@@ -19,6 +20,7 @@ import type { DatabaseHandle } from '@/lib/db/database.ts';
 import type { EventHub } from '@/lib/http/events.ts';
 import { IngestPool } from '@/lib/ingest/pool/ingest-pool.ts';
 import { JobQueue } from '@/lib/jobs/queue.ts';
+import type { Estimator } from '@/lib/migration/estimate/estimate.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 import type { InstallationStores } from '@/lib/placement/installation-stores.ts';
 import { IntegrityKeys } from '@/lib/placement/integrity.ts';
@@ -33,6 +35,7 @@ export interface DataPlane {
   readonly placement: PlacementParts;
   readonly datasets: DatasetParts;
   readonly adoption: AdoptionParts;
+  readonly estimator: Estimator;
   readonly migration: MigrationParts;
   readonly jobs: JobQueue;
   readonly training: TrainingParts;
@@ -91,6 +94,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   const placement = composePlacement(parts);
   const adoption = composeAdoption({ ...ground, db, placed: placement, pool, jobs });
   const learn = async (id: string, signal?: AbortSignal) => void (await adoption.inspector.inspect(id, signal));
+  const estimator = composeEstimator({ ...ground, db, placed: placement });
   const datasets = await composeDatasets({ ...parts, learn }, placement);
   const migration = composeMigration({
     ...{ config, db, jobs, log, installationId, placed: placement },
@@ -115,7 +119,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   await background.start();
   closing.add(() => training.stop());
   training.start();
-  return { placement, datasets, adoption, migration, jobs, orphans, training, deploy };
+  return { placement, datasets, adoption, estimator, migration, jobs, orphans, training, deploy };
 }
 
 /** What was signed under a replaced master key still verifies. */
