@@ -108,9 +108,10 @@ async function measureUpload(path: string, copies: number): Promise<Measured> {
   const dataDir = await mkdtemp(join(tmpdir(), 'longshore-bench-server-'));
   try {
     let memory: ReturnType<typeof watchMemory> | undefined;
-    const server = await startPrivateServer(dataDir, (pid) => {
+    const onSpawn = (pid: number) => {
       memory = watchMemory(pid);
-    });
+    };
+    const server = await startPrivateServer(dataDir, { onSpawn });
     try {
       const cpuBefore = cpuSeconds(server.pid);
       const { seconds, value } = await timed(() => upload(server, path, copies));

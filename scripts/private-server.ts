@@ -14,12 +14,20 @@ export interface PrivateServer {
 
 const command = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
-/** A real server process on a free port of this machine, with `dataDir` for all it keeps. `onSpawn` gets its pid at once. */
+export interface PrivateServerOptions {
+  /** On top of the environment of this process. */
+  env?: Record<string, string>;
+  /** Gets the pid at once. */
+  onSpawn?: (pid: number) => void;
+}
+
+/** A real server process on a free port of this machine, with `dataDir` for all it keeps. */
 export async function startPrivateServer(
   dataDir: string,
-  onSpawn: (pid: number) => void = () => {},
+  { env: more = {}, onSpawn = () => {} }: PrivateServerOptions = {},
 ): Promise<PrivateServer> {
-  const env = { ...process.env, DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'error', DATABASE_URL: '' };
+  const own = { DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: 'error', DATABASE_URL: '' };
+  const env = { ...process.env, ...own, ...more };
   const child = spawn(process.execPath, [command, 'serve'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   const pid = child.pid ?? 0;
   onSpawn(pid);

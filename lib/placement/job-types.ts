@@ -1,3 +1,4 @@
+import type { NewJob } from '@/lib/jobs/job.ts';
 import type { JobQueue } from '@/lib/jobs/queue.ts';
 
 /** Work of placement that outlives the request that asked for it. Every job may be repeated at any time. */
@@ -51,4 +52,9 @@ export function replicaJob(
   const type = PLACEMENT_JOBS[kind];
   const payload = { replica_id: replica.id };
   return { type, payload, userId: replica.userId, dedupeKey: `${type}:${replica.id}`, whileRunning: 'skip' };
+}
+
+/** A copy failed its reader: a re-read that is under way may have looked before that, so another one follows it. */
+export function suspicionJob(replica: { id: string; userId: string }): NewJob {
+  return { ...replicaJob('verify', replica), whileRunning: 'run_again' };
 }

@@ -1,5 +1,5 @@
 import { LongshoreError } from '@/lib/errors.ts';
-import { type JobSink, replicaJob } from '@/lib/placement/job-types.ts';
+import { type JobSink, suspicionJob } from '@/lib/placement/job-types.ts';
 import { type Phase, readOrder, roleOf } from '@/lib/placement/phase.ts';
 import type { PhaseRepository } from '@/lib/placement/phase-repository.ts';
 import { isReadable, type Replica } from '@/lib/placement/replica.ts';
@@ -61,7 +61,7 @@ export class ReplicaReader {
   /** A reader found a copy missing or damaged: it is re-read in full, and judged by that alone. */
   async suspect(replica: Replica, error: unknown): Promise<void> {
     const worth = StorageError.is(error, 'not_found') || StorageError.is(error, 'corrupt') || isCorruptObject(error);
-    if (worth) await this.#jobs.enqueue(replicaJob('verify', replica));
+    if (worth) await this.#jobs.enqueue(suspicionJob(replica));
   }
 }
 

@@ -1,8 +1,9 @@
 import { eq, sql } from 'drizzle-orm';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { datasetReplicas } from '@/lib/db/schema.ts';
+import { datasetReplicas, jobs } from '@/lib/db/schema.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import { JobQueue } from '@/lib/jobs/queue.ts';
+import { replicaJob } from '@/lib/placement/job-types.ts';
 import { ReplicaReader } from '@/lib/placement/replica-reader.ts';
 import { addressOf, type StoreRegistry, sameStore } from '@/lib/placement/store-registry.ts';
 import type { StorageService } from '@/lib/storage/storage-service.ts';
@@ -118,6 +119,19 @@ describeDatabase('download URLs', (database) => {
     await lab.runJobs();
     expect(await ask()).toMatchObject({ provider: 's3' });
     expect((await s3Copy()).generation).toBe(1);
+  });
+
+  test('a loss that is found while the copy is being re-read is looked at once more afterwards', async () => {
+    const copy = await s3Copy();
+    await new JobQueue(database.db).enqueue(replicaJob('verify', copy));
+    await database.db
+      .update(jobs)
+      .set({ state: 'running' })
+      .where(eq(jobs.dedupeKey, `verify_replica:${copy.id}`));
+    await lab.bucket.service.delete(copy.objectKey);
+    await ask();
+    const open = await database.db.select().from(jobs).where(eq(jobs.state, 'running'));
+    expect(open).toMatchObject([{ type: 'verify_replica', runAgain: true }]);
   });
 
   test('an object of another size, and one known to be corrupt, are not served', async () => {

@@ -52,11 +52,15 @@ export class TwoStores {
     return { key: (await this.#ok('POST', '/api/users', { json: { name } })).key };
   }
 
-  /** Gives somebody a bucket of the S3 sandbox. */
-  async giveBucket(person = this.admin, bucket = this.s3.bucket): Promise<void> {
-    const { url: endpoint, accessKeyId, secretAccessKey } = this.s3;
+  /** Gives the admin the bucket of the S3 sandbox. */
+  async giveBucket(): Promise<void> {
+    await this.giveBucketOf(this.s3);
+  }
+
+  /** Gives the admin the bucket of an S3 sandbox. */
+  async giveBucketOf({ url: endpoint, bucket, accessKeyId, secretAccessKey }: S3Sandbox): Promise<void> {
     const aws = { secret_access_key: secretAccessKey, s3_bucket: bucket, endpoint };
-    await this.#ok('PUT', '/api/secrets/aws', { json: { api_key: accessKeyId, metadata: { aws } }, person });
+    await this.#ok('PUT', '/api/secrets/aws', { json: { api_key: accessKeyId, metadata: { aws } } });
   }
 
   /** Enters a phase as the admin. */

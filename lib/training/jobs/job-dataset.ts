@@ -2,7 +2,7 @@ import type { Dataset } from '@/lib/datasets/dataset.ts';
 import type { DatasetRepository } from '@/lib/datasets/dataset-repository.ts';
 import type { JsonObject } from '@/lib/db/schema.ts';
 import { LongshoreError } from '@/lib/errors.ts';
-import { type JobSink, replicaJob } from '@/lib/placement/job-types.ts';
+import { type JobSink, suspicionJob } from '@/lib/placement/job-types.ts';
 import { isReadable } from '@/lib/placement/replica.ts';
 import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
 import type { StorageProvider } from '@/lib/storage/storage-service.ts';
@@ -90,7 +90,7 @@ export class JobDatasets {
       await this.#jobs.update(tx, job.id, { copyReports: job.copyReports + 1 });
       const data: JsonObject = { stage: 'copy_refused', provider: avoid.provider, reason: safeText(avoid.reason) };
       await this.#jobs.append(tx, job, [{ kind: 'stage', data }]);
-      for (const copy of blamed) await this.#queue.enqueue(replicaJob('verify', copy), tx);
+      for (const copy of blamed) await this.#queue.enqueue(suspicionJob(copy), tx);
     });
   }
 }
