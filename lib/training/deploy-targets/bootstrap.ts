@@ -1,8 +1,9 @@
 /**
  * How a rented machine becomes a worker: a few lines of Python fetch the worker file from LONGSHORE_URL, run it only when
  * it is the one that was meant, and give way to it. They carry no secret: what they need is in the environment.
+ * @param args for the worker, after `run`
  */
-export function bootstrapScript(sha256: string): string {
+export function bootstrapScript(sha256: string, args: readonly string[] = []): string {
   if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Error('not a SHA-256');
   return [
     'import hashlib, os, sys, tempfile, time, urllib.request',
@@ -21,7 +22,8 @@ export function bootstrapScript(sha256: string): string {
     'path = os.path.join(tempfile.mkdtemp(prefix="longshore-"), "training_server.py")',
     'with open(path, "wb") as file:',
     '    file.write(code)',
-    'os.execv(sys.executable, [sys.executable, path, "run"])',
+    // A JSON array of strings is one of Python's too.
+    `os.execv(sys.executable, [sys.executable, path, "run"] + ${JSON.stringify(args)})`,
   ].join('\n');
 }
 

@@ -216,7 +216,11 @@ export function userData({ environment, sha256 }: WorkerStart): string {
   const config = {
     write_files: [
       { path: `${FOLDER}/environment.json`, permissions: '0600', content: JSON.stringify(environment) },
-      { path: `${FOLDER}/start.py`, permissions: '0600', content: load + bootstrapScript(sha256) },
+      {
+        path: `${FOLDER}/start.py`,
+        permissions: '0600',
+        content: load + bootstrapScript(sha256, ['--work-dir', `${FOLDER}/work`]),
+      },
     ],
     runcmd: [start],
   };

@@ -55,7 +55,9 @@ describe('a training job', () => {
     const pieces = (sent?.AlgorithmSpecification as { ContainerArguments?: string[] } | undefined)?.ContainerArguments;
     expect(pieces?.length).toBeLessThanOrEqual(100);
     expect(pieces?.every((piece) => piece.length <= 256 && !piece.includes('\n'))).toBe(true);
-    expect(Buffer.from(pieces?.join('') ?? '', 'base64').toString()).toBe(bootstrapScript(WORKER.sha256));
+    expect(Buffer.from(pieces?.join('') ?? '', 'base64').toString()).toBe(
+      bootstrapScript(WORKER.sha256, ['--work-dir', '/opt/ml/longshore', '--dataset-file', '/opt/ml/input/data/train']),
+    );
     const seen = [];
     for (let i = 0; i < 3; i += 1) seen.push((await target.describe(ref)).phase);
     expect(seen).toEqual(['starting', 'starting', 'running']);

@@ -158,16 +158,22 @@ function trainingJob(request: LaunchRequest<SagemakerOptions>, secret: Secret<'a
   };
 }
 
-function algorithm({ options, worker }: LaunchRequest<SagemakerOptions>): JsonObject {
+/** Where SageMaker mounts the channel, and where the volume is. */
+const CHANNEL_FOLDER = '/opt/ml/input/data/train';
+const WORK_FOLDER = '/opt/ml/longshore';
+
+function algorithm({ options, worker, dataset }: LaunchRequest<SagemakerOptions>): JsonObject {
   const image = { TrainingImage: options.image, TrainingInputMode: 'File' };
   if (options.runs === 'image') return image;
-  const code = Buffer.from(bootstrapScript(worker.sha256)).toString('base64');
+  const given = dataset.s3 === undefined ? [] : ['--dataset-file', CHANNEL_FOLDER];
+  const args = ['--work-dir', WORK_FOLDER, ...given];
+  const code = Buffer.from(bootstrapScript(worker.sha256, args)).toString('base64');
   const pieces = code.match(new RegExp(`.{1,${ARGUMENT_CHARACTERS}}`, 'g')) ?? [];
   const join = 'import base64,sys;exec(base64.b64decode("".join(sys.argv[1:])))';
   return { ...image, ContainerEntrypoint: ['python3', '-c', join], ContainerArguments: pieces };
 }
 
-/** The worker fetches by itself, so that for it the channel is only mounted and nothing is read twice. */
+/** The worker verifies and unpacks as it reads, so that for it the channel is only mounted: nothing lies there twice. */
 function channel(s3: NonNullable<LaunchRequest<SagemakerOptions>['dataset']['s3']>, options: SagemakerOptions) {
   return {
     ChannelName: 'train',
@@ -192,8 +198,7 @@ function environment({ options, worker }: LaunchRequest<SagemakerOptions>): Reco
 
 function dataNote({ dataset, options }: LaunchRequest<SagemakerOptions>): string {
   if (dataset.s3 === undefined) return 'No copy is in your own bucket: the worker reads by short-lived signed URLs.';
-  const how =
-    options.runs === 'worker' ? 'is mounted, and the worker fetches by signed URLs' : 'is copied to the machine';
+  const how = options.runs === 'worker' ? 'is mounted, and read by the worker' : 'is copied to the machine';
   return `s3://${dataset.s3.bucket}/${dataset.s3.key} ${how}.`;
 }
 
