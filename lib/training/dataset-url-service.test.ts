@@ -124,10 +124,7 @@ describeDatabase('download URLs', (database) => {
   test('a loss that is found while the copy is being re-read is looked at once more afterwards', async () => {
     const copy = await s3Copy();
     await new JobQueue(database.db).enqueue(replicaJob('verify', copy));
-    await database.db
-      .update(jobs)
-      .set({ state: 'running' })
-      .where(eq(jobs.dedupeKey, `verify_replica:${copy.id}`));
+    await database.db.update(jobs).set({ state: 'running' }).where(eq(jobs.state, 'queued'));
     await lab.bucket.service.delete(copy.objectKey);
     await ask();
     const open = await database.db.select().from(jobs).where(eq(jobs.state, 'running'));
