@@ -134,7 +134,16 @@ async function compose(ground: Ground): Promise<Application> {
   const bulk = composeBulkStores(stores);
   const { audit } = accounts;
   const stored = { files, registry, bulk, baseStore };
-  const plane = await composeDataPlane({ ...ground, ...stored, events, secrets, audit, accounts, operatorGuard });
+  const plane = await composeDataPlane({
+    ...ground,
+    ...stored,
+    events,
+    secrets,
+    audit,
+    accounts,
+    guard,
+    operatorGuard,
+  });
   const phases = composePhases({ config, db: database.db, registry, doctor, audit, events, readiness, ...plane });
   const signIn = composeSignIn(ground, accounts);
   return {

@@ -155,6 +155,7 @@ function registerAdoption(runner: JobRunner, { adoption: { inspector, sweep } }:
 }
 
 function registerTraining(runner: JobRunner, { training, deploy }: BackgroundGround): void {
+  deploy.dag.register(runner);
   runner.register(DEPLOY_JOBS.watch, async (_job, { signal }) => ({ machines: await deploy.watch.look(signal) }));
   runner.register(TRAINING_JOBS.endRemote, (job) => training.remotes.end(job.payload), { concurrency: 4 });
 }

@@ -60,6 +60,8 @@ export interface DataPlaneGround {
   accounts: Accounts;
   registry: InstallationStores;
   bulk: BulkStores;
+  /** For addresses that users gave. */
+  guard: EndpointGuard;
   /** For addresses that the operator set. */
   operatorGuard: EndpointGuard;
   closing: Closing;
@@ -104,7 +106,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   const targets = composeTargets(ground);
   const resources = new MachineEnder({ targets });
   const training = composeTraining({ ...ground, db, jobs, resources }, placement, datasets);
-  const deploy = composeDeploy({ ...ground, db, targets }, placement, datasets, training);
+  const deploy = composeDeploy({ ...ground, db, jobs, targets }, placement, datasets, training);
   const background = new Background({
     ...{ db, queue: jobs, log, placed: placement, datasets, migration, secrets: ground.secrets, training, deploy },
     adoption: { inspector: adoption.inspector, sweep: adoption.sweepOf(datasets) },

@@ -65,6 +65,7 @@ export class MachineWatch {
   async #one(job: TrainingJob, signal?: AbortSignal): Promise<void> {
     try {
       if (job.remote !== null) await this.#examine(job, job.remote, signal);
+      else if (this.#now().getTime() - job.attemptAt.getTime() > LAUNCH_MS) await this.#fail(job, LAUNCH_INTERRUPTED);
       this.#silent.delete(job.id);
     } catch (error) {
       if (signal?.aborted === true) throw error;

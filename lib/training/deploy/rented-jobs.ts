@@ -1,4 +1,4 @@
-import { and, asc, eq, isNotNull, isNull, lt, ne, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, isNotNull, isNull, lt, ne, sql } from 'drizzle-orm';
 import type { Database } from '@/lib/db/database.ts';
 import { trainingJobs } from '@/lib/db/schema.ts';
 import type { RemoteEnder } from '@/lib/training/jobs/remote-resources.ts';
@@ -20,12 +20,12 @@ export class RentedJobs {
     this.#ender = parts.ender;
   }
 
-  /** Jobs that are not over. */
+  /** Jobs that are not over: with a machine, or about to get one. */
   async open(): Promise<TrainingJob[]> {
-    const rented = and(isNull(T.finishedAt), ne(T.target, 'local'), isNotNull(T.remote));
+    const rented = and(isNull(T.finishedAt), ne(T.target, 'local'));
     const rows = await this.#db.select({ id: T.id }).from(T).where(rented).orderBy(asc(T.id)).limit(BATCH);
     const jobs = await Promise.all(rows.map(({ id }) => this.#jobs.find(id)));
-    return jobs.filter((job) => job !== undefined && job.finishedAt === null && job.remote !== null) as TrainingJob[];
+    return jobs.filter((job) => job !== undefined && job.finishedAt === null) as TrainingJob[];
   }
 
   /**
@@ -50,12 +50,14 @@ export class RentedJobs {
     });
   }
 
-  /** The job that an earlier try at the same piece of work made. */
+  /** The last job that was made for a piece of work. */
   async madeFor(workId: string): Promise<TrainingJob | undefined> {
     const [row] = await this.#db
       .select({ id: T.id })
       .from(T)
-      .where(eq(sql`${T.config}->>'work_id'`, workId));
+      .where(eq(sql`${T.config}->>'work_id'`, workId))
+      .orderBy(desc(T.id))
+      .limit(1);
     return row === undefined ? undefined : this.#jobs.find(row.id);
   }
 }
