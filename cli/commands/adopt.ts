@@ -5,6 +5,7 @@ import { openAdoption } from '@/lib/composition/adoption.ts';
 import { readConfig } from '@/lib/config/config.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { AdoptionSummary } from '@/lib/migration/adopt/adoption.ts';
+import type { AdoptionStatus } from '@/lib/migration/adopt/adoption-status.ts';
 import { PROBLEMS, type Problem, type ProblemCode, REMEDIES } from '@/lib/migration/adopt/problems.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -12,6 +13,7 @@ import { formatTable, note, paint, printJson, printLine, type Terminal } from '.
 import { formatBytes, formatCount } from '../output/units.ts';
 
 interface AdoptFlags {
+  status: boolean;
   apply: boolean;
   out?: string;
 }
@@ -21,6 +23,7 @@ export function addAdopt(program: Command, context: CliContext): void {
     .command('adopt')
     .description('take in what an application from before Longshore stored in Supabase; only plans unless --apply')
     .option('--apply', 'add the tables and triggers of Longshore and take the rows in', false)
+    .option('--status', 'how far an adoption is, and the first reading of what it took in (admin)', false)
     .option('--out <file>', 'write every problem to this file, one JSON object a line')
     .addHelpText(
       'after',
@@ -32,7 +35,7 @@ Example: longshore adopt --out problems.jsonl
          longshore adopt --apply
 Exits 1 when problems were found.`,
     )
-    .action((flags: AdoptFlags) => adopt(context, flags));
+    .action((flags: AdoptFlags) => (flags.status ? showStatus(context) : adopt(context, flags)));
 }
 
 async function adopt({ terminal, signal }: CliContext, flags: AdoptFlags): Promise<void> {
@@ -49,6 +52,24 @@ async function adopt({ terminal, signal }: CliContext, flags: AdoptFlags): Promi
   } finally {
     await opened.close();
   }
+}
+
+async function showStatus({ terminal, client, signal }: CliContext): Promise<void> {
+  const status = await (await client()).json<AdoptionStatus>('/api/storage/adoption', { signal });
+  if (terminal.json) return printJson(terminal, status);
+  const { datasets, inspection } = status;
+  if (status.applied_at === null) return printLine(terminal, 'Nothing was adopted here. Next: longshore adopt');
+  printLine(
+    terminal,
+    `${formatCount(datasets.adopted)} datasets taken in, ${formatCount(datasets.missing)} without their object, ${formatCount(datasets.refused)} left to the old application`,
+  );
+  printLine(
+    terminal,
+    `${formatCount(inspection.datasets)} of ${formatCount(inspection.of_datasets)} read, ${formatBytes(inspection.bytes)} of ${formatBytes(inspection.of_bytes)}`,
+  );
+  if (status.s3_copies_waiting > 0)
+    printLine(terminal, `${formatCount(status.s3_copies_waiting)} copies in S3 wait for the bucket of their owner`);
+  printProblems(terminal, status);
 }
 
 class JsonLines {
@@ -113,7 +134,7 @@ function printSummary(terminal: Terminal, summary: AdoptionSummary, flags: Adopt
   note(terminal, nextStep(flags, summary));
 }
 
-function printProblems(terminal: Terminal, { problems }: AdoptionSummary): void {
+function printProblems(terminal: Terminal, { problems }: { problems: Record<string, number> }): void {
   for (const [code, count] of Object.entries(problems)) {
     const known = code as ProblemCode;
     printLine(terminal, `${paint(terminal, 'yellow', formatCount(count).padStart(7))}  ${code}  ${PROBLEMS[known]}`);
