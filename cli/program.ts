@@ -12,6 +12,7 @@ import { addGet, addUrl } from './commands/get.ts';
 import { addList } from './commands/list.ts';
 import { addOrphans } from './commands/orphans.ts';
 import { addPhase } from './commands/phase.ts';
+import { addRebuild } from './commands/rebuild.ts';
 import { addRemove } from './commands/remove.ts';
 import { addScrub } from './commands/scrub.ts';
 import { addSecrets } from './commands/secrets.ts';
@@ -48,6 +49,7 @@ export function createProgram(context: CliContext): Command {
     addVerify,
     addScrub,
     addOrphans,
+    addRebuild,
     addSecrets,
     addDoctor,
     addEstimate,

@@ -129,6 +129,8 @@ function registerDatasets(runner: JobRunner, { datasets, db }: BackgroundGround)
   const { remover } = datasets;
   const cleanUp = (job: ClaimedJob, { signal }: JobContext) => remover.cleanUp(String(job.payload.dataset_id), signal);
   runner.register(DATASET_JOBS.cleanUp, cleanUp, { concurrency: 4 });
+  const manifest = (job: ClaimedJob) => datasets.publisher.publish(String(job.payload.replica_id));
+  runner.register(DATASET_JOBS.manifest, manifest, { concurrency: 4 });
   runner.register(DATASET_JOBS.housekeeping, async () => {
     const left = await datasets.datasets.deleted(500);
     for (const dataset of left) await remover.queueCleanUp(db, dataset);

@@ -87,7 +87,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
     keys: integrityKeys(ground.keys),
     longestRequestMs: LONGEST_REQUEST_MS,
     scrub: config.scrub,
-    watch: composeReplicaWatch({ audit: ground.audit, events: ground.events }),
+    watch: composeReplicaWatch({ audit: ground.audit, events: ground.events, jobs }),
     limits: config.limits,
     uploadsFolder: join(config.dataDir, 'uploads'),
     manifestStores: [files.store],
@@ -125,6 +125,6 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
 }
 
 /** What was signed under a replaced master key still verifies. */
-function integrityKeys(keys: MasterKeys): IntegrityKeys {
+export function integrityKeys(keys: MasterKeys): IntegrityKeys {
   return new IntegrityKeys([keys.derive('manifest'), ...keys.previous.map((key) => keys.derive('manifest', key))]);
 }

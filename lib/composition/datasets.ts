@@ -13,6 +13,7 @@ import { IdempotencyRepository } from '@/lib/datasets/idempotency-repository.ts'
 import { Janitor } from '@/lib/datasets/janitor.ts';
 import { LeaseKeeper } from '@/lib/datasets/lease-keeper.ts';
 import { ManifestFiles } from '@/lib/datasets/manifest-files.ts';
+import { ManifestPublisher } from '@/lib/datasets/manifest-publisher.ts';
 import { ManifestRebuilder } from '@/lib/datasets/manifest-rebuilder.ts';
 import { ManifestReconciler } from '@/lib/datasets/manifest-reconciler.ts';
 import { ManifestSweeper } from '@/lib/datasets/manifest-sweeper.ts';
@@ -136,21 +137,10 @@ function composeReading(ground: DatasetsGround, placed: PlacementParts, { datase
   const replicaReader = new ReplicaReader({ replicas, phases, registry, jobs });
   const reader = new DatasetReader({ datasets, replicas: replicaReader });
   const { learn } = ground;
-  const parts = {
-    datasets,
-    replicas,
-    reader,
-    remover,
-    verifier,
-    reconciler,
-    cleaner,
-    manifests,
-    rebuilder,
-    notify,
-    learn,
-  };
+  const publisher = new ManifestPublisher({ datasets, replicas, manifests, rebuilder, cleaner, jobs });
+  const parts = { datasets, replicas, reader, remover, verifier, reconciler, manifests: publisher, notify, learn };
   const service = new DatasetService(parts);
-  return { service, urls: new DatasetUrlService({ db, replicas: replicaReader, registry, now }) };
+  return { service, publisher, urls: new DatasetUrlService({ db, replicas: replicaReader, registry, now }) };
 }
 
 function composeCaretaker(

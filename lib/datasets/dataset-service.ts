@@ -5,14 +5,12 @@ import type { DatasetReader, RecordPage, Shard } from '@/lib/datasets/dataset-re
 import type { DatasetRemover } from '@/lib/datasets/dataset-remover.ts';
 import type { DatasetRepository, ListedStatus } from '@/lib/datasets/dataset-repository.ts';
 import { decodeCursor, encodeCursor } from '@/lib/datasets/list-cursor.ts';
-import type { ManifestRebuilder } from '@/lib/datasets/manifest-rebuilder.ts';
-import type { ManifestWriter } from '@/lib/datasets/manifest-writer.ts';
+import type { ManifestPublisher } from '@/lib/datasets/manifest-publisher.ts';
 import { datasetUploading } from '@/lib/datasets/reader-errors.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { IngestReport } from '@/lib/ingest/types.ts';
 import type { Reconciler } from '@/lib/placement/reconciler.ts';
-import { isReadable, type Replica } from '@/lib/placement/replica.ts';
-import type { ReplicaCleaner } from '@/lib/placement/replica-cleaner.ts';
+import type { Replica } from '@/lib/placement/replica.ts';
 import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
 import type { ReplicaVerifier } from '@/lib/placement/replica-verifier.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
@@ -41,9 +39,7 @@ export interface DatasetServiceParts {
   remover: DatasetRemover;
   verifier: ReplicaVerifier;
   reconciler: Reconciler;
-  cleaner: ReplicaCleaner;
-  manifests: ManifestWriter;
-  rebuilder: ManifestRebuilder;
+  manifests: ManifestPublisher;
   /** Reads a dataset from before Longshore for the first time; harmless for others. */
   learn?: (datasetId: string, signal?: AbortSignal) => Promise<void>;
   notify(userId: string, event: { topic: 'dataset'; type: string; subject: string }): void;
@@ -89,7 +85,7 @@ export class DatasetService {
       ...(change.name === undefined ? {} : { name: changedName(change.name) }),
       ...(change.description === undefined ? {} : { description: datasetDescription(change.description) }),
     });
-    await this.#refreshManifests(id);
+    await this.#parts.manifests.refresh(id);
     this.#parts.notify(userId, { topic: 'dataset', type: 'updated', subject: id });
     return this.get(userId, id);
   }
@@ -168,22 +164,4 @@ export class DatasetService {
       return marked('!', `The store could not be read (${error.code}).`);
     }
   }
-
-  /** Manifests beside the objects follow a change of words. One that a deletion overtook is removed again. */
-  async #refreshManifests(id: string): Promise<void> {
-    const { datasets, replicas, manifests, rebuilder, cleaner } = this.#parts;
-    const row = await datasets.load(id);
-    if (row === undefined || !hasManifest(row)) return;
-    const copies = (await replicas.ofDataset(id)).filter(isReadable);
-    const manifest = await rebuilder.rebuild(row, null);
-    for (const replica of copies) await manifests.writeBeside(replica, manifest);
-    const now = await datasets.load(id);
-    if (now !== undefined && now.deletedAt === null) return;
-    for (const replica of copies) await cleaner.removeManifest(replica);
-  }
-}
-
-/** Adopted datasets have none until they have been indexed. */
-function hasManifest(row: { blockIndex: unknown; contentSha256: string | null; kind: string | null }): boolean {
-  return row.blockIndex !== null && row.contentSha256 !== null && row.kind !== null;
 }

@@ -132,7 +132,7 @@ export class ManifestReconciler {
   async #insert(tx: Transaction, manifest: Manifest, evidence: Evidence, deleted: boolean): Promise<void> {
     const { datasets, replicas, spools, idempotency, uploads, remover } = this.#parts;
     const { id: datasetId, user_id: userId, object_sha256: objectSha256 } = manifest.dataset;
-    const row = rowOf(manifest);
+    const row = rowOfManifest(manifest);
     await datasets.insert(tx, row, manifest.report);
     const fileName = manifest.spool_file ?? spools.absentFileName(datasetId);
     const sizeBytes = manifest.dataset.file_size_bytes;
@@ -186,7 +186,12 @@ export class ManifestReconciler {
   }
 }
 
-function rowOf({ dataset, block_index: blockIndex, replicas }: Manifest): NewDataset & { attempt: number } {
+/** The row that a manifest speaks of, as `uploading` under a new attempt. */
+export function rowOfManifest({
+  dataset,
+  block_index: blockIndex,
+  replicas,
+}: Manifest): NewDataset & { attempt: number } {
   const [main] = replicas;
   return {
     id: dataset.id,

@@ -4,7 +4,7 @@ import type { trainingDatasets } from '@/lib/db/schema.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { BlockIndex, IngestReport } from '@/lib/ingest/types.ts';
 import type { IntegrityKeys } from '@/lib/placement/integrity.ts';
-import { keepsManifests, manifestKey } from '@/lib/placement/manifest-key.ts';
+import { getsManifestAtOnce, manifestKey } from '@/lib/placement/manifest-key.ts';
 import type { Replica } from '@/lib/placement/replica.ts';
 import type { StoreRegistry } from '@/lib/placement/store-registry.ts';
 import { bufferBody } from '@/lib/streams/replayable-body.ts';
@@ -76,13 +76,14 @@ export class ManifestWriter {
 
   /** Before the commit: from here on a lost row comes back `ready`. */
   async writeFinal(manifest: Manifest, replicas: readonly Replica[]): Promise<void> {
-    await Promise.all(replicas.map((replica) => this.writeBeside(replica, manifest)));
+    const now = replicas.filter(({ provider }) => getsManifestAtOnce(provider));
+    await Promise.all(now.map((replica) => this.writeBeside(replica, manifest)));
     await this.#files.write(manifest);
   }
 
-  /** Beside the object of one completed replica, where its store keeps manifests. */
+  /** Beside the object of one completed replica. */
   async writeBeside(replica: Replica, manifest: Manifest): Promise<void> {
-    if (replica.state !== 'completed' || !keepsManifests(replica.provider)) return;
+    if (replica.state !== 'completed') return;
     const { provider, userId, datasetId } = replica;
     const service = await this.#registry.resolve(replica);
     const body = bufferBody(encodeManifest({ ...manifest, spool_file: null }, this.#keys));

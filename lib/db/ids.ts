@@ -31,3 +31,9 @@ function nextTick(nowMs: number): { timestampMs: number; sequence: number } {
   if (nowMs > last.timestampMs) return { timestampMs: nowMs, sequence: randomBytes(3).readUIntBE(0, 3) };
   return { timestampMs: last.timestampMs, sequence: last.sequence + 1 };
 }
+
+/** When an id of `newId` was made; undefined for every other id. */
+export function createdAtOf(id: string): Date | undefined {
+  const [, high, low] = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.exec(id) ?? [];
+  return high === undefined || low === undefined ? undefined : new Date(Number.parseInt(high + low, 16));
+}

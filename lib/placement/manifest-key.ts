@@ -3,8 +3,11 @@ import type { StorageProvider } from '@/lib/storage/storage-service.ts';
 
 const SUFFIX = '.manifest.json';
 
-/** Stores that keep a dataset's manifest beside its object: those whose objects outlive an embedded database. */
-export function keepsManifests(provider: StorageProvider): boolean {
+/**
+ * A manifest lies beside the object in every store. On the local disk, whose objects share the fate of an embedded
+ * database, it is there before the answer; elsewhere it follows once the copy was read back, so that no answer waits for it.
+ */
+export function getsManifestAtOnce(provider: StorageProvider): boolean {
   return provider === 'filesystem';
 }
 

@@ -1,4 +1,4 @@
-import { keepsManifests, manifestKey } from '@/lib/placement/manifest-key.ts';
+import { manifestKey } from '@/lib/placement/manifest-key.ts';
 import type { Replica } from '@/lib/placement/replica.ts';
 import type { ObjectAddress, ReplicaRepository } from '@/lib/placement/replica-repository.ts';
 import type { StoreRegistry } from '@/lib/placement/store-registry.ts';
@@ -34,7 +34,6 @@ export class ReplicaCleaner {
 
   /** Removes the manifest that lies beside a replica. It goes before the object, so it is never found without one. */
   async removeManifest(replica: Replica, signal?: AbortSignal): Promise<void> {
-    if (!keepsManifests(replica.provider)) return;
     const service = await this.#registry.resolve(replica);
     const { provider, userId, datasetId } = replica;
     await service.delete(manifestKey(provider, userId, datasetId), { allVersions: true, signal });
@@ -77,7 +76,7 @@ export class ReplicaCleaner {
   async #bury(tombstone: Tombstone, signal: AbortSignal | undefined): Promise<void> {
     const service = await this.#registry.resolve(tombstone);
     const { provider, userId, datasetId } = tombstone;
-    if (tombstone.reason === DATASET_DELETED && keepsManifests(provider)) {
+    if (tombstone.reason === DATASET_DELETED) {
       await service.delete(manifestKey(provider, userId, datasetId), { allVersions: true, signal });
     }
     await this.#removeObject(service, tombstone, signal);

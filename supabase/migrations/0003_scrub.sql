@@ -41,7 +41,7 @@ create index scrub_findings_run on longshore.scrub_findings (run_id, id desc);
 
 -- Who reads a copy at the moment, and when one was last looked at, whatever came out.
 create table longshore.scrub_marks (
-  replica_id text primary key references longshore.dataset_replicas (id) on delete cascade,
+  replica_id text primary key,
   looked_at timestamptz(3),
   -- The store could not be asked: nothing is known then.
   failed boolean not null default false,

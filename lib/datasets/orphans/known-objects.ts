@@ -38,6 +38,14 @@ export class KnownObjects {
     return rows.length > 0;
   }
 
+  /** Deleted ones included. */
+  async datasetCount(): Promise<number> {
+    const { rows } = await this.#db.execute<{ count: number }>(
+      sql`select count(*)::int as count from public.training_datasets`,
+    );
+    return rows[0]?.count ?? 0;
+  }
+
   async datasets(ids: readonly string[]): Promise<Map<string, KnownDataset>> {
     if (ids.length === 0) return new Map();
     const { rows } = await this.#db.execute<KnownDataset & { id: string }>(sql`

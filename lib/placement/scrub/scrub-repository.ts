@@ -154,7 +154,7 @@ export class ScrubRepository {
     });
   }
 
-  /** Ends the run when no copy of it is left, and forgets old runs. True when it was this call that ended it. */
+  /** Ends the run when no copy of it is left, and forgets old runs and copies that are gone. True when it was this call that ended it. */
   async finish(run: ScrubRun): Promise<boolean> {
     const { rowCount } = await this.#db.execute(sql`
       update longshore.scrub_runs set finished_at = now()
@@ -165,6 +165,9 @@ export class ScrubRepository {
     await this.#db.execute(sql`
       delete from longshore.scrub_runs where finished_at is not null and id not in (
         select id from longshore.scrub_runs order by started_at desc limit ${KEPT_RUNS})`);
+    await this.#db.execute(sql`
+      delete from longshore.scrub_marks m where not exists (
+        select 1 from longshore.dataset_replicas r where r.id = m.replica_id)`);
     return true;
   }
 

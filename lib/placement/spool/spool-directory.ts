@@ -121,6 +121,12 @@ export class SpoolDirectory {
   }
 }
 
+/** The installation that a spool directory belongs to; undefined when there is none yet. */
+export async function hostInstallation(root: string): Promise<string | undefined> {
+  const known = await readFile(join(root, 'host.json'), 'utf8').catch(ignoring('ENOENT'));
+  return known === undefined ? undefined : HOST.parse(JSON.parse(known)).installation_id;
+}
+
 async function hostOf(root: string, installationId: string): Promise<string> {
   const path = join(root, 'host.json');
   const known = await readFile(path, 'utf8').catch(ignoring('ENOENT'));
@@ -128,7 +134,7 @@ async function hostOf(root: string, installationId: string): Promise<string> {
   const host = HOST.parse(JSON.parse(known));
   if (host.installation_id === installationId) return host.host_id;
   throw new LongshoreError('foreign_spool', `The spool directory ${root} belongs to another installation.`, {
-    hint: 'Point DATA_DIR at the directory of this installation, or DATABASE_URL at the database of that one.',
+    hint: 'Point DATA_DIR at the directory of this installation, or DATABASE_URL at the database of that one. If the database was lost: longshore rebuild.',
   });
 }
 
