@@ -91,6 +91,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
     limits: config.limits,
     uploadsFolder: join(config.dataDir, 'uploads'),
     manifestStores: [files.store],
+    sweepStore: () => files.sweep(),
     notify: ground.events.publish.bind(ground.events),
   };
   const placement = composePlacement(parts);

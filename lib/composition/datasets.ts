@@ -38,11 +38,13 @@ export interface DatasetsGround extends PlacementGround {
   uploadsFolder: string;
   /** Stores whose manifests are compared with the rows after a crash. */
   manifestStores: readonly StorageService[];
+  /** Removes what killed processes left in the store on this machine's disk. */
+  sweepStore?: () => Promise<number>;
   /** Tells the pages of a user that something changed. */
   notify: (userId: string, event: { topic: 'dataset' | 'upload'; type: string; subject: string }) => void;
   /** Reads a dataset whose hash nobody knows yet; harmless for others. */
   learn?: (datasetId: string, signal?: AbortSignal) => Promise<void>;
-  timing?: { sweepMs?: number; tidyMs?: number; manifestGraceMs?: number };
+  timing?: { sweepMs?: number; tidyMs?: number; storeMs?: number; manifestGraceMs?: number };
   now?: () => Date;
 }
 
@@ -150,11 +152,11 @@ function composeCaretaker(
   { janitor, manifestReconciler, now }: Making,
   { admission, processor, uploadService }: Intake,
 ): Caretaker {
-  const { log, timing, manifestStores, directory } = ground;
+  const { log, timing, manifestStores, sweepStore, directory } = ground;
   const sweeper = new ManifestSweeper({ files, datasets, spools, now, graceMs: timing?.manifestGraceMs });
   return new Caretaker({
     ...{ admission, janitor, manifests: manifestReconciler, sweeper, uploads: uploadService, processor },
-    ...{ idempotency, tombstones, log, timing, manifestStores, afterCrash: directory.foundDead },
+    ...{ idempotency, tombstones, log, timing, manifestStores, sweepStore, afterCrash: directory.foundDead },
   });
 }
 

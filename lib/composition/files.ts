@@ -1,12 +1,15 @@
 import { join } from 'node:path';
 import type { Config } from '@/lib/config/config.ts';
 import type { MasterKey, MasterKeys } from '@/lib/config/master-key.ts';
+import { FilesystemStorageService } from '@/lib/storage/filesystem-storage-service.ts';
 import { FileUrlSigner, type SigningKey } from '@/lib/storage/signed-file-url.ts';
 import { createStorageService, type DatasetStorage } from '@/lib/storage/storage-factory.ts';
 
 export interface Files {
   readonly store: DatasetStorage;
   readonly signer: FileUrlSigner;
+  /** Removes what killed processes left of unfinished writes. Returns how many files. */
+  sweep(): Promise<number>;
 }
 
 /**
@@ -22,6 +25,8 @@ export async function composeFiles(ground: { config: Config; keys: MasterKeys; b
   });
   // The name and not the path is what replica rows record: DATA_DIR may move to another disk or mount point.
   const root = join(config.dataDir, 'objects');
-  const store = await createStorageService('filesystem', { root, name: 'objects', signer });
-  return { store, signer };
+  const options = { root, name: 'objects', signer };
+  const store = await createStorageService('filesystem', options);
+  const sweep = async () => (await FilesystemStorageService.open(options)).sweep();
+  return { store, signer, sweep };
 }

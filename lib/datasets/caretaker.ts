@@ -23,12 +23,16 @@ export interface CaretakerParts {
   manifestStores: readonly StorageService[];
   /** Whether some process of this host did not end in order. */
   afterCrash: boolean;
+  /** Removes what killed processes left in the store on this machine's disk. Returns how many files. */
+  sweepStore?: () => Promise<number>;
   log: Logger;
-  timing?: { sweepMs?: number; tidyMs?: number };
+  timing?: { sweepMs?: number; tidyMs?: number; storeMs?: number };
 }
 
 const SWEEP_MS = 15_000;
 const TIDY_MS = 5 * 60_000;
+/** It walks the whole folder. */
+const STORE_MS = 6 * 60 * 60_000;
 /** As long as a client may repeat a request and get the same answer. */
 const IDEMPOTENCY_HOURS = 48;
 const TOMBSTONE_DAYS = 30;
@@ -45,7 +49,8 @@ export class Caretaker {
     const { log, timing = {} } = parts;
     const sweep = { name: 'dataset sweep', everyMs: timing.sweepMs ?? SWEEP_MS, work: () => this.#sweep(), log };
     const tidy = { name: 'dataset tidy', everyMs: timing.tidyMs ?? TIDY_MS, work: () => this.#tidy(), log };
-    this.#loops = [new Loop(sweep), new Loop(tidy)];
+    const store = { name: 'store sweep', everyMs: timing.storeMs ?? STORE_MS, work: () => this.#sweepStore(), log };
+    this.#loops = [new Loop(sweep), new Loop(tidy), new Loop(store)];
   }
 
   /**
@@ -81,6 +86,12 @@ export class Caretaker {
     await sweeper.sweep();
     await idempotency.forget(IDEMPOTENCY_HOURS);
     await tombstones.forget(TOMBSTONE_DAYS);
+    return false;
+  }
+
+  async #sweepStore(): Promise<boolean> {
+    const removed = (await this.#parts.sweepStore?.()) ?? 0;
+    if (removed > 0) this.#parts.log.info({ removed }, 'removed files of unfinished writes from the store');
     return false;
   }
 
