@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { PlacedDataset } from '@/lib/placement/placed-dataset.ts';
+import { isBad } from '@/lib/placement/placement-plan.ts';
 import { isReadable, type Replica } from '@/lib/placement/replica.ts';
 import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
 import type { HashedBody } from '@/lib/placement/replica-writer.ts';
@@ -56,10 +57,16 @@ export class ReplicaSources {
     });
   }
 
-  /** Copies that were read back before come first. */
+  /**
+   * Copies that were read back before come first. Those found bad come last: where nothing else is left, one of them may
+   * be whole after all, and its hash tells.
+   */
   async #candidates(datasetId: string): Promise<Replica[]> {
-    const replicas = (await this.#replicas.ofDataset(datasetId)).filter(isReadable);
-    return replicas.sort((a, b) => (b.verifiedAt?.getTime() ?? 0) - (a.verifiedAt?.getTime() ?? 0));
+    const replicas = (await this.#replicas.ofDataset(datasetId)).filter(
+      (replica) => isReadable(replica) || isBad(replica),
+    );
+    const age = (replica: Replica) => replica.verifiedAt?.getTime() ?? (isReadable(replica) ? 0 : -1);
+    return replicas.sort((a, b) => age(b) - age(a));
   }
 
   async #fetch(

@@ -20,6 +20,7 @@ import { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
 import { addressOf, type StoreRegistry, sameStore, storesOfPhase } from '@/lib/placement/store-registry.ts';
 import { FilesystemStorageService } from '@/lib/storage/filesystem-storage-service.ts';
 import { FileUrlSigner } from '@/lib/storage/signed-file-url.ts';
+import type { StorageService } from '@/lib/storage/storage-service.ts';
 import { spooledFile } from './spooled-file.ts';
 import { StoreAs } from './store-as.ts';
 
@@ -32,6 +33,12 @@ const LIMITS = {
 };
 
 export const INSTALLATION = 'installation-1';
+
+export interface LabOptions {
+  waitMs?: number;
+  /** Puts something between the lab and a store. */
+  wrap?: (service: StorageService, name: 'base' | 'bucket') => StorageService;
+}
 
 export interface Damage {
   datasetId: string;
@@ -90,11 +97,12 @@ export class DatasetLab {
   }
 
   /** A process on `folder`. A second one on the same folder stands for the next process after a crash, or a neighbour. */
-  static async open(db: Database, folder: string, options: { waitMs?: number } = {}): Promise<DatasetLab> {
+  static async open(db: Database, folder: string, options: LabOptions = {}): Promise<DatasetLab> {
     const signer = new FileUrlSigner({ publicUrl: 'http://x', keys: [{ id: 'k', secret: Buffer.alloc(32, 1) }] });
     const store = (name: string) => FilesystemStorageService.open({ root: join(folder, name), signer });
-    const base = new StoreAs(await store('base'), 'filesystem');
-    const bucket = new StoreAs(await store('bucket'), 's3');
+    const { wrap = (service: StorageService) => service } = options;
+    const base = new StoreAs(wrap(await store('base'), 'base'), 'filesystem');
+    const bucket = new StoreAs(wrap(await store('bucket'), 'bucket'), 's3');
     const directory = await SpoolDirectory.open(join(folder, 'spool'), INSTALLATION);
     const jobs = new JobQueue(db);
     const damage: Damage[] = [];
