@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { DatasetParts } from '@/lib/composition/datasets.ts';
 import type { PlacementParts } from '@/lib/composition/placement.ts';
 import type { TrainingParts } from '@/lib/composition/training.ts';
@@ -29,7 +30,7 @@ import { TokenApi } from '@/lib/training/deploy-targets/token-api.ts';
 import { TrainingDag } from '@/lib/training/job-handlers.ts';
 import { Preflight } from '@/lib/training/preflight.ts';
 import { ServedDatasets } from '@/lib/training/served-dataset.ts';
-import { readWorkerFile } from '@/lib/training/worker-file.ts';
+import { WorkerFiles } from '@/lib/training/worker-file.ts';
 
 /** Lambda Cloud allows one request a second; the others are asked for no pace. */
 const LAMBDA_PACE_MS = 1_050;
@@ -75,7 +76,7 @@ export function composeTargets({ config, secrets, operatorGuard }: TargetsGround
 }
 
 export interface DeployGround extends TargetsGround {
-  config: Pick<Config, 'providerUrls' | 'limits' | 'supabase' | 'platformBucket'>;
+  config: Pick<Config, 'providerUrls' | 'dataDir' | 'limits' | 'supabase' | 'platformBucket'>;
   db: Database;
   jobs: JobQueue;
   /** For addresses that users gave. */
@@ -104,9 +105,10 @@ export function composeDeploy(
     ...{ secrets: secrets.manager, baseUrl, send: sendThrough(operatorGuard), now: () => new Date() },
     report,
   });
+  const workers = new WorkerFiles(join(config.dataDir, 'workers'));
   const rented = new RentedJobs({ db, jobs: repository, ender });
   const deployer = new Deployer({
-    ...{ jobs, preflight, targets, baseUrl, worker: () => readWorkerFile() },
+    ...{ jobs, preflight, targets, baseUrl, worker: () => workers.keepCurrent() },
     datasets: new LaunchDatasets({ datasets, replicas, secrets: secrets.manager, isAws }),
   });
   const streams = new DatasetStreams({
@@ -119,7 +121,7 @@ export function composeDeploy(
     reading: new ReadingSteps({ streams, report }),
     training: new TrainingSteps({ streams, deployer, targets, made: rented }),
   });
-  return { targets, deployer, rented, dag, watch: new MachineWatch({ rented, jobs, targets, log }) };
+  return { targets, workers, deployer, rented, dag, watch: new MachineWatch({ rented, jobs, targets, log }) };
 }
 
 /** What a signed URL may lead to: our own stores wherever they are, a user's bucket only outside our network. */

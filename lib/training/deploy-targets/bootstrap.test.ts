@@ -27,7 +27,7 @@ it('fetches the worker, trying again, and gives way to it', async () => {
     else response.end(WORKER);
   });
   expect(stdout).toContain('run job-1\n');
-  expect(server.asked).toEqual(['GET /training_server.py', 'GET /training_server.py']);
+  expect(server.asked).toEqual(Array(2).fill(`GET /training_server.py?sha256=${SHA256}`));
 });
 
 it('runs nothing but the worker that was meant', async () => {

@@ -7,7 +7,7 @@ export function bootstrapScript(sha256: string, args: readonly string[] = []): s
   if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Error('not a SHA-256');
   return [
     'import hashlib, os, sys, tempfile, time, urllib.request',
-    'url = os.environ["LONGSHORE_URL"].rstrip("/") + "/training_server.py"',
+    `url = os.environ["LONGSHORE_URL"].rstrip("/") + "/training_server.py?sha256=${sha256}"`,
     'for attempt in range(60):',
     '    try:',
     '        code = urllib.request.urlopen(url, timeout=60).read(4194304)',

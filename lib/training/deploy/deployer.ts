@@ -71,6 +71,8 @@ interface Prepared<Options> {
   preflight: PreflightReport;
 }
 
+const UNATTENDED_SILENCE_MS = 24 * 60 * 60_000;
+
 /** Brings training jobs to where they run. */
 export class Deployer {
   readonly #parts: DeployerParts;
@@ -102,10 +104,12 @@ export class Deployer {
   async deploy<Options>(target: DeployTarget<Options>, wanted: WantedDeployment): Promise<Deployment> {
     const { options, launch, preflight } = await this.#prepare(target, wanted);
     refuseFailed(preflight);
-    const { userId, datasetId, environment, policy } = wanted;
+    const { userId, datasetId, environment } = wanted;
     const rented = target.provider !== undefined;
+    // Where nobody but the provider speaks for the job, an outage of the provider is no sign of death.
+    const patience = target.callsBack(options) ? {} : { heartbeatTimeoutMs: UNATTENDED_SILENCE_MS };
     const job = await this.#parts.jobs.create({
-      ...{ userId, datasetId, target: target.name, policy },
+      ...{ userId, datasetId, target: target.name, policy: { ...patience, ...wanted.policy } },
       config: this.#config(target, wanted, options),
     });
     if (!rented) return { job, preflight };

@@ -53,9 +53,9 @@ export class MachineWatch {
   async look(signal?: AbortSignal): Promise<number> {
     const { rented } = this.#parts;
     await rented.queueForgotten();
-    const jobs = (await rented.open()).filter(
-      ({ id }) => (this.#silent.get(id)?.untilMs ?? 0) <= this.#now().getTime(),
-    );
+    const open = await rented.open();
+    this.#forget(new Set(open.map(({ id }) => id)));
+    const jobs = open.filter(({ id }) => (this.#silent.get(id)?.untilMs ?? 0) <= this.#now().getTime());
     const byProvider = groups(jobs);
     const rounds = [...byProvider.values()].map((mine) => inTurns(mine, AT_A_TIME, (job) => this.#one(job, signal)));
     await Promise.all(rounds);
@@ -72,6 +72,10 @@ export class MachineWatch {
       if (isJobOver(error)) return;
       this.#pause(job, error);
     }
+  }
+
+  #forget(open: ReadonlySet<string>): void {
+    for (const id of this.#silent.keys()) if (!open.has(id)) this.#silent.delete(id);
   }
 
   #pause(job: TrainingJob, error: unknown): void {
