@@ -1,6 +1,7 @@
 import type { Accounts } from '@/lib/composition/accounts.ts';
 import type { DatasetParts } from '@/lib/composition/datasets.ts';
 import type { PlacementParts } from '@/lib/composition/placement.ts';
+import type { MasterKey, MasterKeys } from '@/lib/config/master-key.ts';
 import type { Database } from '@/lib/db/database.ts';
 import { newId } from '@/lib/db/ids.ts';
 import type { EventHub } from '@/lib/http/events.ts';
@@ -8,6 +9,7 @@ import { Loop } from '@/lib/jobs/loop.ts';
 import type { JobQueue } from '@/lib/jobs/queue.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 import { JobDatasets } from '@/lib/training/jobs/job-dataset.ts';
+import { type EnvironmentKey, JobEnvironments } from '@/lib/training/jobs/job-environments.ts';
 import { JobFollower } from '@/lib/training/jobs/job-follower.ts';
 import { JobReaper, type JobReaperParts } from '@/lib/training/jobs/job-reaper.ts';
 import { JobTransitions } from '@/lib/training/jobs/job-transitions.ts';
@@ -22,6 +24,7 @@ export interface TrainingGround {
   log: Logger;
   events: EventHub;
   accounts: Accounts;
+  keys: MasterKeys;
   /** Where workers reach this installation. */
   baseUrl: URL;
   /** Ends what a provider rents out. */
@@ -48,7 +51,10 @@ export function composeTraining(ground: TrainingGround, placed: PlacementParts, 
     },
   });
   const issueToken = accounts.jobTokens.issue.bind(accounts.jobTokens);
-  const service = new TrainingJobService({ db, jobs, transitions, remotes, datasets, baseUrl, issueToken, newId });
+  const environments = new JobEnvironments(environmentKeys(ground.keys));
+  const service = new TrainingJobService({
+    ...{ db, jobs, transitions, remotes, environments, datasets, baseUrl, issueToken, newId },
+  });
   const reports = new WorkerReports({ db, jobs, transitions });
   const located = new JobDatasets({ reports, jobs, datasets, replicas: placed.replicas, urls, queue });
   const makeReaper = (more: Pick<JobReaperParts, 'now' | 'listeningSince'> = {}) =>
@@ -69,4 +75,10 @@ async function reap(reaper: JobReaper, log: Logger): Promise<boolean> {
   const reaped = await reaper.reap();
   for (const { id, state, error } of reaped) log.warn({ job: id, state, code: error?.code }, 'a training job was late');
   return false;
+}
+
+/** What was sealed under a replaced master key still opens. */
+function environmentKeys({ current, previous, derive }: MasterKeys): [EnvironmentKey, ...EnvironmentKey[]] {
+  const derived = (key: MasterKey) => ({ id: key.id, bytes: derive('job-environment', key) });
+  return [derived(current), ...previous.map(derived)];
 }

@@ -7,7 +7,7 @@ import { createDurably } from '@/lib/config/durable-file.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 
 /** What each derived key is for. Adding a purpose never changes the other keys. */
-export type KeyPurpose = 'url-signing' | 'manifest' | 'session' | 'job-token';
+export type KeyPurpose = 'url-signing' | 'manifest' | 'session' | 'job-token' | 'job-environment';
 
 /** The installation's master key and what is derived from it. Never logged, never leaves the process. */
 export interface MasterKeys {

@@ -154,10 +154,10 @@ export const datasetQuery = z.object({
 });
 
 /** What a worker needs to know about its job, and how often it is to speak. */
-export function workerView(job: TrainingJob) {
+export function workerView({ service }: TrainingParts, job: TrainingJob) {
   const { id, dataset_id, content_sha256, target, state, attempt } = showJob(job);
   return {
-    job: { id, dataset_id, content_sha256, target, state, attempt, config: job.config },
+    job: { id, dataset_id, content_sha256, target, state, attempt, config: service.workerConfig(job) },
     heartbeat_seconds: Math.max(0.2, Math.min(15, job.heartbeatTimeoutMs / 5000)),
   };
 }

@@ -142,25 +142,25 @@ class Server:
     def call(self, method, path, body=None, patience=None):
         """One answer, asked for again through outages of up to `patience` seconds.
 
-        Raises JobOver, Refused, Failure("server_unreachable"), or what `stop` was set with."""
+        Raises JobOver, Refused, Failure (with the code of the last answer, or server_unreachable), or what `stop` was set with."""
         limit = time.monotonic() + (self._patience if patience is None else patience)
-        pause, last = 0.25, None
+        pause = 0.25
         while True:
             try:
                 status, headers, answer = self._once(method, path, body)
             except (OSError, http.client.HTTPException) as error:
-                last, wait = describe(error), pause
+                answer, wait = {"detail": "The server gave no answer: %s" % describe(error)}, pause
             else:
                 if 200 <= status < 300:
                     return answer
                 if status not in (408, 429) and status < 500:
                     raise self._refusal(status, answer)
-                last = "%s %s" % (status, answer.get("code", ""))
                 wait = max(pause, min(60.0, number(headers.get("retry-after"), 0.0)))
             if time.monotonic() + wait > limit:
-                raise Failure("server_unreachable", "The server gave no answer: %s" % last, "report", retry=True)
+                code, detail = answer.get("code"), answer.get("detail") or "The server cannot answer."
+                raise Failure(code or "server_unreachable", detail, "report", answer.get("hint"), retry=True)
             self._stop.pause(wait)
-            pause = min(pause * 2, 15.0)
+            pause = min(pause * 2, 5.0)
 
     def _once(self, method, path, body):
         connection = connect(self._parts, self._timeout)
@@ -213,9 +213,9 @@ class Job:
             body = dict(body, shard={"index": self._shard[0], "count": self._shard[1]})
         return self._server.call("POST", "%s/%s" % (self._base, verb), body, patience)
 
-    def dataset(self, query):
+    def dataset(self, query, patience):
         wanted = {name: value for name, value in query.items() if value is not None}
-        return self._server.call("GET", "%s/dataset?%s" % (self._base, urlencode(wanted)))
+        return self._server.call("GET", "%s/dataset?%s" % (self._base, urlencode(wanted)), patience=patience)
 
 
 # ---------------------------------------------------------------------------------------------- reports
@@ -690,7 +690,7 @@ class Fetch:
         self._stop.check()
         query = {"avoid": avoid, "reason": reason, "expires_in": self._options.url_seconds}
         try:
-            return self._job.dataset(query)
+            return self._job.dataset(query, self._options.fetch_patience)
         except Refused as refusal:
             problem = refusal.problem
             code = problem.get("code") or "refused"

@@ -100,6 +100,7 @@ export interface DatasetView {
   content_sha256: string;
   object_sha256: string;
   storage_path: string;
+  file_size_bytes: number;
   replicas: { provider: string; key: string; state: string; verified_at: string | null }[];
 }
 

@@ -5,6 +5,7 @@ import type { Database, Transaction } from '@/lib/db/database.ts';
 import type { IdGenerator } from '@/lib/db/ids.ts';
 import type { JsonObject } from '@/lib/db/schema.ts';
 import { LongshoreError } from '@/lib/errors.ts';
+import type { JobEnvironments } from './job-environments.ts';
 import type { JobTransitions } from './job-transitions.ts';
 import type { RemoteEnder } from './remote-resources.ts';
 import {
@@ -25,7 +26,7 @@ export interface NewTraining {
   userId: string;
   datasetId: string;
   target: TrainingTarget;
-  /** `command`, `env`, and what the target needs. Kept in the database as it is. */
+  /** `command`, `env`, and what the target needs. Kept as it is, but for the values in `env`, which are encrypted. */
   config: JsonObject;
   policy?: Partial<JobPolicy>;
 }
@@ -42,6 +43,7 @@ export interface TrainingJobServiceParts {
   jobs: TrainingJobRepository;
   transitions: JobTransitions;
   remotes: RemoteEnder;
+  environments: JobEnvironments;
   datasets: DatasetRepository;
   /** Where workers reach this installation. */
   baseUrl: URL;
@@ -66,13 +68,15 @@ export class TrainingJobService {
    * @throws dataset_not_found, dataset_uploading, dataset_not_indexed, config_too_large
    */
   async create(wanted: NewTraining): Promise<TrainingJob> {
-    const { db, jobs, transitions, newId } = this.#parts;
+    const { db, jobs, transitions, environments, newId } = this.#parts;
     const contentSha256 = await this.#pin(wanted.userId, wanted.datasetId);
     const config = checkedConfig(wanted.config);
     const { userId, datasetId, target } = wanted;
     const policy = { ...POLICIES[target], ...wanted.policy };
     return db.transaction(async (tx) => {
-      const job = await jobs.insert(tx, { id: newId(), userId, datasetId, contentSha256, target, config, ...policy });
+      const id = newId();
+      const sealed = environments.seal({ id, userId }, config);
+      const job = await jobs.insert(tx, { id, userId, datasetId, contentSha256, target, config: sealed, ...policy });
       await jobs.append(tx, job, [{ kind: 'state', data: { from: null, to: 'pending' } }]);
       transitions.announce(job);
       return job;
@@ -180,6 +184,11 @@ export class TrainingJobService {
       LONGSHORE_JOB_ID: job.id,
       LONGSHORE_JOB_TOKEN: this.#parts.issueToken(claim),
     };
+  }
+
+  /** What the job's worker is told to do, the values of its environment included: for the worker alone. */
+  workerConfig(job: TrainingJob): JsonObject {
+    return this.#parts.environments.open(job);
   }
 
   async #pin(userId: string, datasetId: string): Promise<string> {

@@ -109,10 +109,8 @@ export function trainingJobJson(job: TrainingJob): JsonObject {
   };
 }
 
-function shownConfig(config: JsonObject): JsonObject {
-  const { env, ...shown } = config;
-  if (env === null || typeof env !== 'object') return shown;
-  return { ...shown, env: Object.fromEntries(Object.keys(env).map((name) => [name, '[set]'])) };
+function shownConfig({ sealed_env: _, ...shown }: JsonObject): JsonObject {
+  return shown;
 }
 
 /** The same answer for an id that does not exist and for somebody else's. */

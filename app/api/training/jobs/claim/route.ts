@@ -8,6 +8,6 @@ export const POST = endpoint(
   async ({ app, user, body }) => {
     const job = await app.training.reports.claimNext(user.userId, body.worker);
     if (job === undefined) return noContent();
-    return json({ ...workerView(job), environment: app.training.service.workerEnvironment(job) });
+    return json({ ...workerView(app.training, job), environment: app.training.service.workerEnvironment(job) });
   },
 );
