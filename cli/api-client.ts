@@ -92,6 +92,11 @@ export class ApiClient {
     this.#apiKey = apiKey;
   }
 
+  /** For a process of this person's that speaks to the same server. */
+  get apiKey(): string {
+    return this.#apiKey;
+  }
+
   get authorization(): Record<string, string> {
     return { authorization: `Bearer ${this.#apiKey}` };
   }

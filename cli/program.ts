@@ -9,6 +9,7 @@ import { addCheck } from './commands/check.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addEstimate } from './commands/estimate.ts';
 import { addGet, addUrl } from './commands/get.ts';
+import { addJobs } from './commands/jobs.ts';
 import { addList } from './commands/list.ts';
 import { addOrphans } from './commands/orphans.ts';
 import { addPhase } from './commands/phase.ts';
@@ -19,8 +20,10 @@ import { addSecrets } from './commands/secrets.ts';
 import { addServe } from './commands/serve.ts';
 import { addSignIn } from './commands/signin.ts';
 import { addStatus } from './commands/status.ts';
+import { addTrain } from './commands/train.ts';
 import { addUpload } from './commands/upload.ts';
 import { addVerify } from './commands/verify.ts';
+import { addWorker } from './commands/worker.ts';
 import type { CliContext } from './context.ts';
 import { EXIT_HELP } from './exit-codes.ts';
 
@@ -50,6 +53,9 @@ export function createProgram(context: CliContext): Command {
     addScrub,
     addOrphans,
     addRebuild,
+    addTrain,
+    addWorker,
+    addJobs,
     addSecrets,
     addDoctor,
     addEstimate,

@@ -17,6 +17,8 @@ const EXIT_BY_CODE: Record<string, number> = {
   usage: EXIT.usage,
   file_unreadable: EXIT.usage,
   file_exists: EXIT.usage,
+  python_missing: EXIT.usage,
+  python_too_old: EXIT.usage,
   server_unreachable: EXIT.unreachable,
   api_key_missing: EXIT.unreachable,
   data_dir_locked: EXIT.unreachable,

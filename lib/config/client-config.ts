@@ -24,3 +24,8 @@ export function readClientConfig(env: Environment = process.env): ClientConfig {
 export function privateServerEnvironment(env: Environment = process.env): Environment {
   return { ...env, HOST: '127.0.0.1', PORT: '0', LOG_LEVEL: env.LOG_LEVEL ?? 'error' };
 }
+
+/** The environment of a Python worker that this command starts: this person's, with the server and key that were found. */
+export function workerEnvironment(url: string, apiKey: string, env: Environment = process.env): Environment {
+  return { ...env, LONGSHORE_URL: url, LONGSHORE_API_KEY: apiKey };
+}
