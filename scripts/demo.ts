@@ -1,6 +1,6 @@
 /**
  * The whole path in under a minute, in a temporary folder: a real server process, real uploads, two stores that are really
- * broken, and downloads that are verified byte for byte. Leaves nothing behind. One file an act in scripts/demo/.
+ * broken, downloads that are verified byte for byte, and a model that is trained on one of them. Leaves nothing behind. One file an act in scripts/demo/.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,8 +9,9 @@ import { startS3Sandbox } from '@/sandbox/s3/start-s3-sandbox.ts';
 import { startSupabaseSandbox } from '@/sandbox/supabase/start-supabase-sandbox.ts';
 import { ApiClient } from '../cli/api-client.ts';
 import { datasetsAct } from './demo/datasets-act.ts';
-import { say, show } from './demo/stage.ts';
+import { say, show, upload } from './demo/stage.ts';
 import { storesAct } from './demo/stores-act.ts';
+import { trainingAct } from './demo/training-act.ts';
 import { startPrivateServer } from './private-server.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'longshore-demo-'));
@@ -39,7 +40,9 @@ try {
     SUPABASE_SERVICE_ROLE_KEY: supabase.serviceRoleKey,
     ALLOW_PRIVATE_ENDPOINTS: 'true',
   };
-  await storesAct(await startServer('cloud', env), { s3, supabase });
+  const client = await startServer('cloud', env);
+  await storesAct(client, { s3, supabase });
+  await trainingAct(client, await upload(client, 'ferry-chats.jsonl', 'to train on'), folder);
 
   say('Done. Everything above was real; the folder is removed now.');
 } finally {

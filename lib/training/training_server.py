@@ -654,7 +654,7 @@ class Fetch:
         self._paths = Paths(options.folder)
         self._connection = None
         self._copies = set()
-        self.seconds = None
+        self.seconds = self.total_seconds = None
         stop.on_set(self._cut)
 
     def run(self):
@@ -671,6 +671,7 @@ class Fetch:
                 self._reporter.stage("verify", done_bytes=unpacking.received)
                 unpacking.finish()
                 unpacking.publish()
+                self.total_seconds = time.monotonic() - started
                 return self._paths, location, unpacking
             except Mismatch as fault:
                 reason = str(fault)
@@ -1020,8 +1021,8 @@ class Run:
         fetch = Fetch(self._work, self._reporter, self._options, self._stop)
         paths, location, unpacked = fetch.run()
         self._reporter.say(
-            "fetched %d bytes from %s in %.2f s, both hashes verified, %d records"
-            % (unpacked.received, location["provider"], fetch.seconds, unpacked.records)
+            "fetched %d bytes from %s in %.3f s; both hashes verified, %d records unpacked, after %.3f s"
+            % (unpacked.received, location["provider"], fetch.seconds, unpacked.records, fetch.total_seconds)
         )
         self._stop.check()
         self._work.post("status", {"state": "running"})

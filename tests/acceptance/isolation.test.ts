@@ -1,6 +1,6 @@
 /**
- * Two users: neither can list, read, preview, sign, delete or guess what is the other's. Every route that names a dataset
- * or an upload is tried, found in the route files themselves, so that a new one cannot be forgotten.
+ * Two users: neither can list, read, preview, sign, delete or guess what is the other's. Every route that names a
+ * dataset, an upload or a training job is tried, found in the route files themselves, so that a new one cannot be forgotten.
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,6 +16,8 @@ let server: TestServer;
 const keys: Record<string, string> = {};
 let dataset: { id: string; storage_path: string };
 let upload: string;
+/** Training jobs of ada and of eve, claimed: their ids and tokens. */
+const jobs: Record<string, { LONGSHORE_JOB_ID: string; LONGSHORE_JOB_TOKEN: string }> = {};
 
 beforeAll(async () => {
   server = await startServer();
@@ -35,6 +37,10 @@ beforeAll(async () => {
     headers: { 'tus-resumable': '1.0.0', 'upload-length': '100', 'upload-metadata': `name ${btoa('hidden')}` },
   });
   upload = begun.headers.get('location')?.split('/').at(-1) ?? '';
+  const eves = await (await as('eve', `${DATASETS}?name=hers`, { method: 'POST', body: chatRecords(2) })).json();
+  await claimJob('ada', dataset.id);
+  await claimJob('eve', eves.dataset.id);
+  await as('eve', `${DATASETS}/${eves.dataset.id}`, { method: 'DELETE' });
 });
 afterAll(() => server.stop());
 
@@ -42,17 +48,26 @@ function as(user: string, path: string, init: RequestInit = {}): Promise<Respons
   return server.fetch(path, { ...init, headers: { authorization: `Bearer ${keys[user]}`, ...init.headers } });
 }
 
+async function claimJob(user: string, datasetId: string): Promise<void> {
+  const post = (path: string, body: unknown) =>
+    as(user, path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+  await post('/api/training/jobs', { dataset_id: datasetId });
+  jobs[user] = (await (await post('/api/training/jobs/claim', { worker: 'w' })).json()).environment;
+}
+
 /** Below app/api: `training/dataset/[id]/preview`, with the methods that the file exports. */
-async function routesWithAnId(): Promise<{ path: string; methods: string[] }[]> {
+async function routesWithAnId(): Promise<{ path: string; methods: string[]; forJobs: boolean }[]> {
   const api = join(projectRoot(), 'dist', 'app', 'api');
   const files = (await readdir(api, { recursive: true })).filter((file) =>
-    /^training\/(dataset|uploads)\/\[id\].*route\.js$/.test(file),
+    /^training\/(dataset|uploads|jobs)\/\[id\].*route\.js$/.test(file),
   );
   return Promise.all(
-    files.map(async (file) => ({
-      path: `/api/${file.replace(/\/route\.js$/, '')}`,
-      methods: Object.keys(await import(join(api, file))).filter((name) => name === name.toUpperCase()),
-    })),
+    files.map(async (file) => {
+      const module = await import(join(api, file));
+      const methods = Object.keys(module).filter((name) => name === name.toUpperCase());
+      const forJobs = methods.every((method) => module[method].endpoint.auth === 'job');
+      return { path: `/api/${file.replace(/\/route\.js$/, '')}`, methods, forJobs };
+    }),
   );
 }
 
@@ -71,11 +86,11 @@ describe('what is ada’s', () => {
   });
 
   test.each(['eve', 'admin'])('answers %s as if it did not exist, on every route', async (user) => {
-    const routes = await routesWithAnId();
-    expect(routes.length).toBeGreaterThanOrEqual(8);
+    const routes = (await routesWithAnId()).filter(({ forJobs }) => !forJobs);
+    expect(routes.length).toBeGreaterThanOrEqual(12);
     for (const { path, methods } of routes) {
       const isUpload = path.includes('/uploads/');
-      const [own, nobodys] = [isUpload ? upload : dataset.id, '01890000-0000-7000-8000-000000000000'];
+      const [own, nobodys] = [ownIn(path), '01890000-0000-7000-8000-000000000000'];
       for (const method of methods) {
         const tus = isUpload && !path.endsWith('/result');
         const init: RequestInit = { method, ...(tus ? TUS : BODIES[method]) };
@@ -86,6 +101,22 @@ describe('what is ada’s', () => {
         expect(await withoutIds(foreign)).toEqual(await withoutIds(absent));
       }
     }
+  });
+
+  test('is closed to the token of eve’s job, on every route of workers', async () => {
+    const routes = (await routesWithAnId()).filter(({ forJobs }) => forJobs);
+    expect(routes.length).toBeGreaterThanOrEqual(6);
+    for (const { path, methods } of routes) {
+      for (const method of methods) {
+        const headers = { authorization: `Bearer ${jobs.eve?.LONGSHORE_JOB_TOKEN}` };
+        const response = await server.fetch(path.replace('[id]', ownIn(path)), { method, headers });
+        expect({ path, method, status: response.status }).toEqual({ path, method, status: 403 });
+      }
+    }
+    const { job } = await (await as('ada', `/api/training/jobs/${ownIn('/jobs/')}`)).json();
+    expect(job).toMatchObject({ state: 'starting', attempt: 1, stage: null });
+    expect((await (await as('eve', '/api/training/jobs')).json()).jobs).toHaveLength(1);
+    expect((await (await as('admin', '/api/training/jobs')).json()).jobs).toEqual([]);
   });
 
   test('is not in any list, search, event or storage path of eve', async () => {
@@ -130,12 +161,18 @@ describe('what is ada’s', () => {
   test('is closed to whoever has no key', async () => {
     for (const { path, methods } of await routesWithAnId()) {
       for (const method of methods) {
-        const response = await fetch(server.url + path.replace('[id]', dataset.id), { method });
+        const response = await fetch(server.url + path.replace('[id]', ownIn(path)), { method });
         expect({ path, method, status: response.status }).toEqual({ path, method, status: 401 });
       }
     }
   });
 });
+
+/** What of ada's a route is tried on. */
+function ownIn(path: string): string {
+  if (path.includes('/jobs/')) return jobs.ada?.LONGSHORE_JOB_ID ?? '';
+  return path.includes('/uploads/') ? upload : dataset.id;
+}
 
 async function withoutIds(response: Response): Promise<unknown> {
   const text = await response.text();

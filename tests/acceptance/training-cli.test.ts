@@ -6,18 +6,23 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { projectRoot } from '@/lib/config/entry-points.ts';
 import { runCli, startCli } from '@/tests/support/cli.ts';
 import { startServer, type TestServer } from '@/tests/support/server.ts';
-import { eventually, reached, upload } from '@/tests/support/training.ts';
+import { type DatasetView, eventually, makeJob, reached, upload } from '@/tests/support/training.ts';
 
 const EXAMPLE = join(projectRoot(), 'examples/train-ngram/train.py');
 
 let server: TestServer;
 let folder: string;
+let dataset: DatasetView;
 let env: Record<string, string>;
 beforeAll(async () => {
   server = await startServer();
   folder = await mkdtemp(join(tmpdir(), 'longshore-train-'));
   env = { LONGSHORE_URL: server.url, LONGSHORE_API_KEY: server.adminKey, HOME: folder };
-  await upload(server, await readFile(join(projectRoot(), 'examples/data/ferry-chats.jsonl'), 'utf8'), 'ferries');
+  dataset = await upload(
+    server,
+    await readFile(join(projectRoot(), 'examples/data/ferry-chats.jsonl'), 'utf8'),
+    'ferries',
+  );
 });
 afterAll(async () => {
   await server.stop();
@@ -32,7 +37,8 @@ async function train(...args: string[]): Promise<string> {
   return JSON.parse(stdout).job.id;
 }
 
-describe('train, worker and jobs', () => {
+// A command takes a second to start, on a busy machine several.
+describe('train, worker and jobs', { timeout: 150_000 }, () => {
   test('the example learns: its loss falls, and every number of it is there', async () => {
     const id = await train('--command', `python3 ${EXAMPLE}`, '--hyperparameters', '{"epochs": 4}');
     const following = longshore('jobs', 'logs', '-f', id);
@@ -40,15 +46,23 @@ describe('train, worker and jobs', () => {
     const followed = await following;
     expect(followed).toMatchObject({ code: 0, stdout: expect.stringContaining('it writes: ') });
     const metrics = await longshore('jobs', 'metrics', id, '--json');
-    const losses = metrics.stdout.trim().split('\n').map((line) => JSON.parse(line).values.loss);
+    const losses = metrics.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).values.loss);
     expect(losses).toHaveLength(4);
     expect(losses).toEqual([...losses].sort((a, b) => b - a));
     expect(losses[3]).toBeLessThan(losses[0] * 0.7);
-    expect((await longshore('jobs', 'metrics', id)).stdout).toMatch(/^step 1 {2}loss [\d.]+ {2}perplexity [\d.]+$/m);
-    const shown = await longshore('jobs', 'show', id);
+    const [inWords, shown, listed, logged] = await Promise.all([
+      longshore('jobs', 'metrics', id),
+      longshore('jobs', 'show', id),
+      longshore('jobs', '--json'),
+      longshore('jobs', 'logs', id),
+    ]);
+    expect(inWords.stdout).toMatch(/^step 1 {2}loss [\d.]+ {2}perplexity [\d.]+$/m);
     expect(shown.stdout).toContain(`completed  ${id}  local`);
-    expect(JSON.parse((await longshore('jobs', '--json')).stdout).jobs[0]).toMatchObject({ id, state: 'completed' });
-    expect((await longshore('jobs', 'logs', id)).stdout).toBe(followed.stdout);
+    expect(JSON.parse(listed.stdout).jobs[0]).toMatchObject({ id, state: 'completed' });
+    expect(logged.stdout).toBe(followed.stdout);
     expect(await readFile(join(folder, 'work', id, 'output', 'model.json'), 'utf8')).toContain('"weights"');
   });
 
@@ -67,7 +81,7 @@ describe('train, worker and jobs', () => {
   });
 
   test('cancel ends a job', async () => {
-    const id = await train('-c', 'true');
+    const { id } = await makeJob(server, dataset.id);
     expect((await longshore('jobs', 'cancel', id)).stdout).toContain(`cancelled  ${id}`);
     await reached(server, id, 'cancelled');
     expect((await longshore('jobs', 'cancel', 'nothing')).code).toBe(3);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chatRecords } from '@/tests/support/chat-file.ts';
 import { startServer, type TestServer } from '@/tests/support/server.ts';
+import { tinyDisk } from '@/tests/support/tiny-disk.ts';
 import {
   type DatasetView,
   eventsOf,
@@ -103,6 +104,19 @@ describe('a local job', () => {
     agent = await startAgent(server);
     expect((await reached(server, job.id, 'failed')).error).toMatchObject({ code: 'dataset_deleted', stage: 'fetch' });
   });
+});
+
+test('a disk that is too small is told before the download', async () => {
+  const disk = await tinyDisk(4 * 1024 * 1024);
+  if (disk === undefined) return;
+  await agent.stop();
+  const job = await makeJob(server, dataset.id, { config: { command: 'true' } });
+  const cramped = await startAgent(server, '--work-dir', disk.path);
+  const { error } = await reached(server, job.id, 'completed', 'failed');
+  expect(error).toMatchObject({ code: 'disk_full', stage: 'fetch', hint: expect.stringContaining('Free ') });
+  await cramped.stop();
+  await disk.remove();
+  agent = await startAgent(server);
 });
 
 describe('cancel', () => {
