@@ -70,7 +70,7 @@ export function bucketGate({ working, blockers }: BucketCount): PhaseGate {
 
 export function newCopiesGate({ total, verified, blockers }: CopyCount): PhaseGate {
   const title = 'Every dataset written since dual_write, whose owner has a bucket, has an S3 copy that was read back';
-  const remedy = 'longshore repair --all';
+  const remedy = 'longshore reconcile --all';
   const counts = { have: verified, need: total, unit: 'datasets', blockers, remedy } as const;
   return gate({ code: 'new_copies_verified', title, ...counts });
 }

@@ -41,20 +41,19 @@ export function isLiving(dataset: PlacedDataset | undefined): dataset is PlacedD
   return dataset !== undefined && dataset.status === 'ready' && dataset.deletedAt === null;
 }
 
-/** Ids of living datasets after `after`, in order of id; of one user where one is named. */
-export async function livingIdsAfter(
+/** Living datasets after the id `after`, in order of id; of one user where one is named. */
+export async function livingAfter(
   executor: Executor,
   after: string,
   limit: number,
   userId?: string,
-): Promise<string[]> {
+): Promise<PlacedDataset[]> {
   const living = and(isNull(trainingDatasets.deletedAt), eq(trainingDatasets.status, 'ready'));
   const own = userId === undefined ? undefined : eq(trainingDatasets.userId, userId);
-  const rows = await executor
-    .select({ id: sql<string>`${trainingDatasets.id}::text` })
+  return executor
+    .select(COLUMNS)
     .from(trainingDatasets)
     .where(and(living, own, gt(sql`${trainingDatasets.id}::text`, after)))
     .orderBy(asc(sql`${trainingDatasets.id}::text`))
     .limit(limit);
-  return rows.map((row) => row.id);
 }

@@ -43,6 +43,12 @@ export function targetsOf(wanted: Wanted, createdAt: Date | null, replicas: read
   return begun || written ? wanted.targets : wanted.targets.filter((target) => roleOf(target) === 'base');
 }
 
+/** Nothing is to be done for a dataset whose copies are these. */
+export function isAtRest(plan: PlacementPlan, replicas: readonly Replica[]): boolean {
+  const steps = plan.begin.length + plan.write.length + plan.verify.length + plan.retire.length;
+  return plan.settled && steps === 0 && replicas.every((replica) => replica.state !== 'deleting');
+}
+
 export function isVerified(replica: Replica): boolean {
   return isReadable(replica) && replica.verifiedAt !== null;
 }

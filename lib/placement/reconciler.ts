@@ -1,15 +1,9 @@
 import type { Database, Executor, Transaction } from '@/lib/db/database.ts';
 import { inspectionJob, type JobSink, replicaJob } from '@/lib/placement/job-types.ts';
-import {
-  findPlaced,
-  isLiving,
-  livingIdsAfter,
-  lockPlaced,
-  type PlacedDataset,
-} from '@/lib/placement/placed-dataset.ts';
+import { findPlaced, isLiving, livingAfter, lockPlaced, type PlacedDataset } from '@/lib/placement/placed-dataset.ts';
 import type { Placement, Wanted } from '@/lib/placement/placement.ts';
-import { planPlacement, targetsOf } from '@/lib/placement/placement-plan.ts';
-import { isReadable } from '@/lib/placement/replica.ts';
+import { isAtRest, planPlacement, targetsOf } from '@/lib/placement/placement-plan.ts';
+import { isReadable, type Replica } from '@/lib/placement/replica.ts';
 import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
 import type { SpoolKeeper } from '@/lib/placement/spool/spool-keeper.ts';
 import { writeStorageView } from '@/lib/placement/storage-view.ts';
@@ -19,7 +13,7 @@ const PAGE = 200;
 /**
  * Compares where datasets should be with where they are, and queues the difference. The same function follows every
  * write and every re-read, and the endless loop runs it over all datasets: catch-up, repair, and the
- * copies a step back asks for are one thing. What is older than dual writing goes to S3 by a migration only.
+ * copies that a step back asks for are one thing. What is older than dual writing goes to S3 by a migration only.
  */
 export class Reconciler {
   readonly #db: Database;
@@ -55,16 +49,38 @@ export class Reconciler {
   async reconcileAll(signal?: AbortSignal, onProgress?: (looked: number) => void, userId?: string): Promise<number> {
     let looked = 0;
     for (let after = ''; ; ) {
-      const ids = await livingIdsAfter(this.#db, after, PAGE, userId);
-      for (const id of ids) {
+      const page = await livingAfter(this.#db, after, PAGE, userId);
+      for (const { id } of await this.#unsettledOf(page)) {
         signal?.throwIfAborted();
         await this.reconcile(id);
       }
-      looked += ids.length;
+      looked += page.length;
       onProgress?.(looked);
-      after = ids.at(-1) ?? '';
-      if (ids.length < PAGE) return looked;
+      after = page.at(-1)?.id ?? '';
+      if (page.length < PAGE) return looked;
     }
+  }
+
+  /** Those for which there is something to do. A whole page is judged by a few statements: most datasets rest. */
+  async #unsettledOf(page: readonly PlacedDataset[]): Promise<PlacedDataset[]> {
+    const ids = page.map((dataset) => dataset.id);
+    const replicas = byDataset(await this.#replicas.ofDatasets(ids));
+    const spooled = await this.#spools.holdsAmong(ids);
+    const wanted = await this.#wantedByUser(page);
+    return page.filter((dataset) => {
+      const copies = replicas.get(dataset.id) ?? [];
+      const stores = wanted.get(dataset.userId);
+      if (stores === undefined || spooled.has(dataset.id) || dataset.objectSha256 === null) return true;
+      return !isAtRest(planPlacement(targetsOf(stores, dataset.createdAt, copies), copies), copies);
+    });
+  }
+
+  async #wantedByUser(page: readonly PlacedDataset[]): Promise<Map<string, Wanted>> {
+    const wanted = new Map<string, Wanted>();
+    for (const { userId } of page) {
+      if (!wanted.has(userId)) wanted.set(userId, await this.#placement.wantedOrNone(userId));
+    }
+    return wanted;
   }
 
   /**
@@ -113,4 +129,14 @@ export class Reconciler {
       return planPlacement(targetsOf(wanted, createdAt, replicas), replicas).settled;
     });
   }
+}
+
+function byDataset(replicas: readonly Replica[]): Map<string, Replica[]> {
+  const groups = new Map<string, Replica[]>();
+  for (const replica of replicas) {
+    const group = groups.get(replica.datasetId);
+    if (group === undefined) groups.set(replica.datasetId, [replica]);
+    else group.push(replica);
+  }
+  return groups;
 }

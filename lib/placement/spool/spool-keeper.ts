@@ -25,6 +25,11 @@ export class SpoolKeeper {
     return { ...(await fileBody(this.#directory.pathOf(spool.fileName))), sha256: spool.objectSha256 };
   }
 
+  /** Those of the datasets that have a spool, on whatever host. */
+  async holdsAmong(datasetIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#spools.namedAmong(datasetIds);
+  }
+
   async hasFile(fileName: string, sizeBytes: number): Promise<boolean> {
     return (await sizeOf(this.#directory.pathOf(fileName))) === sizeBytes;
   }

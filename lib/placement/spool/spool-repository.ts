@@ -47,6 +47,15 @@ export class SpoolRepository {
     return row;
   }
 
+  async namedAmong(datasetIds: readonly string[]): Promise<ReadonlySet<string>> {
+    if (datasetIds.length === 0) return new Set();
+    const rows = await this.#db
+      .select({ id: spools.datasetId })
+      .from(spools)
+      .where(inArray(spools.datasetId, [...datasetIds]));
+    return new Set(rows.map((row) => row.id));
+  }
+
   isMine(spool: Spool): boolean {
     return spool.hostId === this.#hostId;
   }
