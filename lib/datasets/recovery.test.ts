@@ -69,7 +69,7 @@ describeDatabase('after a crash', (database) => {
     const after = await next();
     // As after a power cut, or a kill between manifest and transaction: no row knows anything.
     await database.db.execute(sql`truncate public.training_datasets, longshore.spools, longshore.dataset_replicas,
-      longshore.dataset_reports`);
+      longshore.dataset_reports cascade`);
     await after.recover();
     expect(await rows()).toMatchObject([{ status: 'ready', name: 'test', totalExamples: 1, kind: 'messages' }]);
     const [dataset] = await rows();
@@ -127,7 +127,7 @@ describeDatabase('after a crash', (database) => {
     await lab.runJobs();
     const after = await next();
     await database.db.execute(sql`truncate public.training_datasets, longshore.spools, longshore.dataset_replicas,
-      longshore.dataset_reports, longshore.idempotency_keys, longshore.jobs`);
+      longshore.dataset_reports, longshore.idempotency_keys, longshore.jobs cascade`);
     await after.recover();
     const restored = await after.parts.service.get('ada', answered.id);
     expect(restored).toMatchObject({
@@ -150,7 +150,7 @@ describeDatabase('after a crash', (database) => {
     await lab.parts.files.remove(answered.id);
     const after = await next();
     await database.db.execute(sql`truncate public.training_datasets, longshore.spools, longshore.dataset_replicas,
-      longshore.dataset_reports, longshore.jobs`);
+      longshore.dataset_reports, longshore.jobs cascade`);
     expect(await after.parts.manifestReconciler.reconcileStore(after.base.service)).toBe(1);
     await after.recover();
     expect(await after.parts.service.get('ada', answered.id)).toMatchObject({ status: 'ready' });
@@ -204,7 +204,7 @@ describeDatabase('after a crash', (database) => {
     if (manifest !== undefined) await lab.parts.files.write(manifest);
     const after = await next();
     await database.db.execute(sql`truncate public.training_datasets, longshore.spools, longshore.dataset_replicas,
-      longshore.dataset_reports, longshore.tombstones, longshore.jobs`);
+      longshore.dataset_reports, longshore.tombstones, longshore.jobs cascade`);
     await after.recover();
     expect(await rows()).toEqual([]);
     expect(await after.remains()).toEqual({ ...EMPTY, manifests: [`${dataset.id}.deleted`] });
