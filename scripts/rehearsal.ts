@@ -12,15 +12,20 @@ const { values } = parseArgs({
     datasets: { type: 'string', default: '20000' },
     kills: { type: 'string', default: '50' },
     'largest-bytes': { type: 'string', default: '200000000' },
+    'kill-every-seconds': { type: 'string', default: '5' },
     'settle-seconds': { type: 'string', default: '3600' },
   },
 });
+
+/** The servers end with this process, in whatever way it ends. */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const result = await rehearse({
   seed: Number(values.seed),
   datasets: Number(values.datasets),
   kills: Number(values.kills),
   largestBytes: Number(values['largest-bytes']),
+  killEveryMs: Number(values['kill-every-seconds']) * 1000,
   settleMs: Number(values['settle-seconds']) * 1000,
   say: (text) => process.stderr.write(`${text}\n`),
 });

@@ -1,5 +1,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { openAdoption } from '@/lib/composition/adoption.ts';
+import { readConfig } from '@/lib/config/config.ts';
 import { newId } from '@/lib/db/ids.ts';
 import { migrate } from '@/lib/db/migrator.ts';
 import { type Database, databaseOver } from '@/lib/db/session.ts';
@@ -130,6 +132,70 @@ describe.each(TABLES)('over a table with $name', (table) => {
     expect(await replicas()).toHaveLength(5);
     expect(await replicas()).toEqual(expect.arrayContaining(rest));
     expect(await adoption().apply()).toEqual(first);
+  });
+});
+
+describe('who may do what', () => {
+  test('an application whose role knows nothing of Longshore goes on inserting, moving and deleting', async () => {
+    await createOldTable(pool, { idType: 'uuid', timeType: 'timestamptz' });
+    await pool.query('create role old_app_of_this_test');
+    await pool.query('grant select, insert, update, delete on public.training_datasets to old_app_of_this_test');
+    await apply();
+    const client = await pool.connect();
+    try {
+      await client.query('set role old_app_of_this_test');
+      const insert = `insert into training_datasets (id, user_id, name, format, storage_path) values ($1, $2, 'n', 'f', $3)`;
+      await client.query(insert, [id(1), USER, oldPath({ id: id(1), userId: USER })]);
+      await client.query(insert, [id(2), USER, oldPath({ id: id(2), userId: USER })]);
+      await client.query('update training_datasets set storage_path = $1 where id = $2', [
+        `${USER}/private/second.jsonl.gz`,
+        id(1),
+      ]);
+      await client.query('delete from training_datasets where id = $1', [id(2)]);
+      await client.query('reset role');
+    } finally {
+      client.release();
+    }
+    expect(await replicas()).toMatchObject([
+      { dataset_id: id(1), object_key: `${USER}/private/second.jsonl.gz`, state: 'completed' },
+      { dataset_id: id(2), state: 'deleting' },
+    ]);
+    await pool.query('drop owned by old_app_of_this_test; drop role old_app_of_this_test');
+  });
+
+  test('rights of users that end are told before anything is done', async () => {
+    await createOldTable(pool, { idType: 'uuid', timeType: 'timestamptz' });
+    await pool.query(`do $$ begin
+      if not exists (select 1 from pg_roles where rolname = 'authenticated') then create role authenticated; end if;
+    end $$`);
+    await pool.query('grant select, insert, delete on public.training_datasets to authenticated');
+    const { table } = await adoption().plan();
+    expect(table.map(({ code }) => code)).toEqual(['user_writes_end', 'row_security_begins']);
+    expect(table[0]?.message).toContain('authenticated delete, authenticated insert');
+  });
+
+  test('Supabase keys without the rows of its database are refused with the remedy', async () => {
+    const config = readConfig({
+      SUPABASE_URL: store.sandbox.url,
+      SUPABASE_SERVICE_ROLE_KEY: store.sandbox.serviceRoleKey,
+    });
+    await expect(openAdoption(config, { apply: true })).rejects.toMatchObject({
+      code: 'migration_needs_database',
+      hint: expect.stringContaining('DATABASE_URL'),
+    });
+  });
+
+  test('a database without the table gets nothing of Longshore', async () => {
+    const url = await cluster.createDatabase({ empty: true });
+    const { url: SUPABASE_URL, serviceRoleKey } = store.sandbox;
+    const config = readConfig({
+      ...{ SUPABASE_URL, SUPABASE_SERVICE_ROLE_KEY: serviceRoleKey },
+      ...{ DATABASE_URL: url, ENCRYPTION_KEY: 'ab'.repeat(32) },
+    });
+    await expect(openAdoption(config, { apply: true })).rejects.toMatchObject({ code: 'adoption_no_table' });
+    const other = new pg.Pool({ connectionString: url });
+    expect((await other.query("select 1 from pg_namespace where nspname = 'longshore'")).rows).toEqual([]);
+    await other.end();
   });
 });
 

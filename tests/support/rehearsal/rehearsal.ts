@@ -16,6 +16,8 @@ export interface RehearsalOptions {
   kills: number;
   users?: number;
   largestBytes?: number;
+  /** From one kill to the next, on average. */
+  killEveryMs?: number;
   /** Between two actions of each party. */
   pauseMs?: number;
   /** How long everything may take to come to rest at the end. */
@@ -100,7 +102,7 @@ class Rehearsal {
     this.#traffic.startLongshore();
     await this.#beginRun();
     while (this.#kills < this.#options.kills) {
-      await sleep(200 + this.#random() * 2000);
+      await sleep(2 * this.#random() * (this.#options.killEveryMs ?? 1000));
       const victim = this.#random() < 0.5 ? 0 : 1;
       await servers.kill(victim);
       this.#kills += 1;
