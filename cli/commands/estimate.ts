@@ -112,7 +112,7 @@ function cost({ cost: found }: Estimate): string[] {
   const usd = (value: number) => `$${value.toFixed(2)}`;
   const { prices } = found;
   return [
-    `Cost: ${usd(found.source_egress_usd)} egress from the base store (${usd(prices.sourceEgressPerGb)} a GB, ${prices.includedEgressGb} GB included),`,
+    `Cost: ${usd(found.source_egress_usd)} egress from the base store (${usd(prices.source_egress_per_gb)} a GB, ${prices.included_egress_gb} GB included),`,
     `      ${usd(found.s3_requests_usd)} S3 requests, ${usd(found.s3_storage_usd_per_month)} a month in S3;`,
     `      ${usd(found.s3_read_back_usd)} for reading back where Longshore runs outside the bucket's region.`,
     `      Prices of ${found.prices_as_of}: ${found.prices_source}. Give your own: longshore estimate --help`,

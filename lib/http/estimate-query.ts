@@ -15,17 +15,10 @@ export const estimateQuery = z.object({
   s3_egress_per_gb: price,
 });
 
-export function estimateOptionsOf(query: z.infer<typeof estimateQuery>): EstimateOptions {
-  return {
-    bytesPerSecond: query.bytes_per_second,
-    users: query.users,
-    prices: {
-      sourceEgressPerGb: query.source_egress_per_gb,
-      includedEgressGb: query.included_egress_gb,
-      s3PutPer1000: query.s3_put_per_1000,
-      s3GetPer1000: query.s3_get_per_1000,
-      s3StoragePerGbMonth: query.s3_storage_per_gb_month,
-      s3EgressPerGb: query.s3_egress_per_gb,
-    },
-  };
+export function estimateOptionsOf({
+  bytes_per_second,
+  users,
+  ...prices
+}: z.infer<typeof estimateQuery>): EstimateOptions {
+  return { bytesPerSecond: bytes_per_second, users, prices };
 }

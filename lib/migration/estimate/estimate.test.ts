@@ -102,7 +102,7 @@ test('prices: what is included is not paid, given prices replace the stated ones
     s3_read_back_usd: 9,
     s3_storage_usd_per_month: 2.3,
   });
-  expect(costOf(moved, { ...prices, includedEgressGb: 90 }).source_egress_usd).toBe(0.9);
-  expect(costOf(moved, { ...prices, includedEgressGb: 250 }).source_egress_usd).toBe(0);
+  expect(costOf(moved, { ...prices, included_egress_gb: 90 }).source_egress_usd).toBe(0.9);
+  expect(costOf(moved, { ...prices, included_egress_gb: 250 }).source_egress_usd).toBe(0);
   expect(costOf({ ...moved, sourceBytes: 1 }, prices).source_egress_usd).toBe(0.01);
 });

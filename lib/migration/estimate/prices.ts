@@ -1,14 +1,14 @@
-/** What moving costs, in US dollars; a GB is 10^9 bytes. Everything can be given: contracts and regions differ. */
+/** What moving costs, in US dollars, as the API names it; a GB is 10^9 bytes. Everything can be given: contracts and regions differ. */
 export interface Prices {
   /** Bytes that leave the base store. */
-  sourceEgressPerGb: number;
+  source_egress_per_gb: number;
   /** Of a month's egress, what the plan includes and nothing else uses. */
-  includedEgressGb: number;
-  s3PutPer1000: number;
-  s3GetPer1000: number;
-  s3StoragePerGbMonth: number;
+  included_egress_gb: number;
+  s3_put_per_1000: number;
+  s3_get_per_1000: number;
+  s3_storage_per_gb_month: number;
   /** Bytes that leave S3 to a place outside its region: when copies are read back from there. */
-  s3EgressPerGb: number;
+  s3_egress_per_gb: number;
 }
 
 export interface PriceList {
@@ -23,12 +23,12 @@ export interface PriceList {
  */
 export const SUPABASE_TO_S3: PriceList = {
   prices: {
-    sourceEgressPerGb: 0.09,
-    includedEgressGb: 0,
-    s3PutPer1000: 0.005,
-    s3GetPer1000: 0.0004,
-    s3StoragePerGbMonth: 0.023,
-    s3EgressPerGb: 0.09,
+    source_egress_per_gb: 0.09,
+    included_egress_gb: 0,
+    s3_put_per_1000: 0.005,
+    s3_get_per_1000: 0.0004,
+    s3_storage_per_gb_month: 0.023,
+    s3_egress_per_gb: 0.09,
   },
   source: 'supabase.com/docs/guides/platform/billing-on-supabase and aws.amazon.com/s3/pricing',
   asOf: '2025-12',
@@ -37,7 +37,7 @@ export const SUPABASE_TO_S3: PriceList = {
 /** Where the base store is a disk of our own, nothing leaves it for money. */
 export const DISK_TO_S3: PriceList = {
   ...SUPABASE_TO_S3,
-  prices: { ...SUPABASE_TO_S3.prices, sourceEgressPerGb: 0 },
+  prices: { ...SUPABASE_TO_S3.prices, source_egress_per_gb: 0 },
   source: 'aws.amazon.com/s3/pricing',
 };
 
@@ -61,14 +61,14 @@ export interface Cost {
 const GB = 1e9;
 
 export function costOf({ objects, bytes, sourceBytes, partBytes }: CostInput, prices: Prices): Cost {
-  const paidGb = Math.max(0, sourceBytes / GB - prices.includedEgressGb);
+  const paidGb = Math.max(0, sourceBytes / GB - prices.included_egress_gb);
   // Larger objects go in parts: each is a request, and so are the beginning and the end of the upload.
   const puts = objects + Math.ceil(bytes / partBytes);
   return {
-    source_egress_usd: cents(paidGb * prices.sourceEgressPerGb),
-    s3_requests_usd: cents((puts / 1000) * prices.s3PutPer1000 + (objects / 1000) * 2 * prices.s3GetPer1000),
-    s3_read_back_usd: cents((bytes / GB) * prices.s3EgressPerGb),
-    s3_storage_usd_per_month: cents((bytes / GB) * prices.s3StoragePerGbMonth),
+    source_egress_usd: cents(paidGb * prices.source_egress_per_gb),
+    s3_requests_usd: cents((puts / 1000) * prices.s3_put_per_1000 + (objects / 1000) * 2 * prices.s3_get_per_1000),
+    s3_read_back_usd: cents((bytes / GB) * prices.s3_egress_per_gb),
+    s3_storage_usd_per_month: cents((bytes / GB) * prices.s3_storage_per_gb_month),
   };
 }
 

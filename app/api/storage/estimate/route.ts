@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { estimateView } from '@/lib/http/adoption-views.ts';
 import { endpoint } from '@/lib/http/endpoint.ts';
 import { estimateOptionsOf, estimateQuery } from '@/lib/http/estimate-query.ts';
 import { json } from '@/lib/http/responses.ts';
@@ -9,7 +9,7 @@ export const GET = endpoint(
     auth: 'admin',
     summary: 'What moving everything to S3 would take: datasets, bytes, time and cost',
     query: estimateQuery,
-    answer: z.looseObject({}),
+    answer: estimateView,
   },
   async ({ app, query, signal }) => json(await app.estimator.estimate({ ...estimateOptionsOf(query), signal })),
 );
