@@ -59,6 +59,7 @@ class Rehearsal {
   readonly #traffic: Traffic;
   readonly #runs = new Set<string>();
   #kills = 0;
+  #told = '';
 
   constructor(stage: Stage, options: RehearsalOptions) {
     this.#stage = stage;
@@ -109,6 +110,7 @@ class Rehearsal {
       await this.#goOn();
     }
     await this.#traffic.stop();
+    this.#say('the last kill is done, nobody writes any more');
     while (!(await this.#goOn())) await sleep(250);
   }
 
@@ -116,10 +118,18 @@ class Rehearsal {
   async #goOn(): Promise<boolean> {
     const runs = await this.#stage.servers.admin<{ migrations: Run[] }>('/api/storage/migrations?limit=1');
     const [last] = runs.migrations;
+    this.#tell(last);
     if (last !== undefined && last.state !== 'completed' && last.state !== 'failed') return false;
     if (last !== undefined && (last.counts.done ?? 0) + (last.counts.failed ?? 0) === 0) return true;
     await this.#beginRun();
     return false;
+  }
+
+  /** Once for each state of things, so that a long rehearsal shows that it lives. */
+  #tell(run: Run | undefined): void {
+    const state = `${this.#kills} kills; run ${this.#runs.size} ${run?.state}: ${JSON.stringify(run?.counts)}`;
+    if (state !== this.#told) this.#say(state);
+    this.#told = state;
   }
 
   async #beginRun(): Promise<void> {
