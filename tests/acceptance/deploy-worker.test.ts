@@ -132,6 +132,34 @@ it('goes on after the server was killed in the middle, and its machine ends with
   await nothingLeft('runpod');
 });
 
+it('leaves no pod behind when the server is killed while it is being made', async () => {
+  const stall = providers.runpod.faults.add({ operation: 'pod.create', action: { kind: 'stall', when: 'after' } });
+  const unanswered = deploy('runpod').catch(() => undefined);
+  await vi.waitFor(() => expect(providers.runpod.pods.list()).toHaveLength(1), { timeout: 20_000 });
+  const { port } = new URL(server.url);
+  await server.kill9();
+  earlierLogs += server.logs();
+  await unanswered;
+  providers.runpod.faults.remove(stall);
+  server = await startServer({ ...providerEnvironment(providers), DATA_DIR: server.dataDir, PORT: port });
+  const { jobs } = await (await server.fetch('/api/training/jobs?limit=1')).json();
+  expect(jobs[0]).toMatchObject({ state: 'starting', remote: { state: 'creating' } });
+  await server.fetch(`/api/training/deploy/runpod?job_id=${jobs[0].id}`, { method: 'DELETE' });
+  await nothingLeft('runpod');
+});
+
+it('describes itself', async () => {
+  const { paths } = await (await server.fetch('/openapi.json')).json();
+  for (const target of ['local', 'runpod', 'lambda', 'sagemaker']) {
+    const { post } = paths[`/api/training/deploy/${target}`];
+    const { properties } = post.requestBody.content['application/json'].schema;
+    expect(properties).toMatchObject({ dataset_id: { type: 'string' }, dry_run: { type: 'boolean' } });
+  }
+  expect(
+    paths['/api/training/deploy/runpod'].post.requestBody.content['application/json'].schema.properties,
+  ).toMatchObject({ gpu_type: { type: 'string' } });
+});
+
 it('shows nothing secret: not in what the providers were asked, not in events, not in logs', async () => {
   const { runpod, lambda, s3, sagemaker } = providers;
   const installation = [runpod.apiKey, lambda.apiKey, s3.secretAccessKey, server.adminKey, 'X-Amz-Signature'];

@@ -10,6 +10,7 @@ import { GET as OFFERS } from '@/app/api/training/deploy/runpod/offers/route.ts'
 import * as runpod from '@/app/api/training/deploy/runpod/route.ts';
 import * as sagemaker from '@/app/api/training/deploy/sagemaker/route.ts';
 import { GET as EVENTS } from '@/app/api/training/jobs/[id]/events/route.ts';
+import { GET as JOBS } from '@/app/api/training/jobs/route.ts';
 import { POST as ADD_USER } from '@/app/api/users/route.ts';
 import { silentLogger } from '@/lib/observability/logger.ts';
 import { MachineWatch } from '@/lib/training/deploy/machine-watch.ts';
@@ -337,6 +338,27 @@ describe('a machine', () => {
   });
 });
 
+describe.each(['runpod', 'lambda'] as const)('a cancel while %s makes the machine', (name) => {
+  it('ends the job at once and the machine as soon as it is there', async () => {
+    const { faults } = providers[name];
+    const late = faults.add({ operation: CREATIONS[name], action: { kind: 'stall', when: 'after' } });
+    const path = '/api/training/jobs?limit=1';
+    const newest = async () => (await (await lab.call(JOBS, { path })).json()).jobs[0];
+    const made = rented[name]();
+    const pending = post(name);
+    await vi.waitFor(() => expect(rented[name]()).toBe(made + 1), { timeout: 10_000 });
+    const job = await newest();
+    expect(job).toMatchObject({ target: name, state: 'starting', remote: { state: 'creating' } });
+    expect((await ask('DELETE', name, job.id)).body.job.state).toBe('cancelled');
+    faults.remove(late);
+    await nothingLeft(name);
+    const { status } = await pending;
+    expect([410, 503]).toContain(status);
+    expect((await ask('GET', name, job.id)).body.job.state).toBe('cancelled');
+    await nothingLeft(name);
+  });
+});
+
 describe('SageMaker without a worker', () => {
   it('tells how the job goes', async () => {
     const { body } = await post('sagemaker', { runs: 'image' });
@@ -366,6 +388,23 @@ describe('a local job', () => {
     const { status, body } = await post('local');
     expect([status, body.job.state, body.job.remote]).toEqual([201, 'pending', null]);
     expect((await ask('DELETE', 'local', body.job.id)).body.job.state).toBe('cancelled');
+  });
+});
+
+describe('a workflow', () => {
+  it('ends with its training job when its owner cancels it', async () => {
+    const { service } = lab.app.training;
+    const { dag, rented } = lab.app.deploy;
+    const { body } = await post('local');
+    const userId = (await service.find(body.job.id))?.userId ?? '';
+    await ask('DELETE', 'local', body.job.id);
+    const { jobId } = await dag.start(userId, { dataset: { dataset_id: datasetId }, steps: [{ type: 'training' }] });
+    await vi.waitFor(async () => expect(await rented.madeFor(jobId)).toBeDefined(), { timeout: 20_000 });
+    await dag.cancel('somebody-else', jobId);
+    expect((await rented.madeFor(jobId))?.state).toBe('pending');
+    await dag.cancel(userId, jobId);
+    await vi.waitFor(async () => expect((await lab.app.jobs.get(jobId))?.state).toBe('cancelled'), { timeout: 20_000 });
+    expect((await rented.madeFor(jobId))?.state).toBe('cancelled');
   });
 });
 
