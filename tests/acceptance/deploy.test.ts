@@ -187,27 +187,31 @@ describe.each(['runpod', 'lambda', 'sagemaker'] as const)('a job on %s', (name) 
 const CREATIONS = { runpod: 'pod.create', lambda: 'instance.launch', sagemaker: 'CreateTrainingJob' } as const;
 const LISTS = { runpod: 'pod.list', lambda: 'instance.list', sagemaker: 'DescribeTrainingJob' } as const;
 
-describe.each(['runpod', 'lambda'] as const)('a creation on %s that nobody heard the answer of', (name) => {
-  it('fails the job, and its machine is ended as soon as it is seen', async () => {
-    const { faults } = providers[name];
-    faults.add({ operation: CREATIONS[name], times: 1, action: { kind: 'reset', when: 'after' } });
-    const blind = faults.add({ operation: LISTS[name], action: { kind: 'status', status: 503 } });
-    const refused = await post(name);
-    expect([refused.status, refused.body.code]).toEqual([503, 'target_unavailable']);
-    expect(rented[name]()).toBe(1);
-    faults.remove(blind);
-    await nothingLeft(name);
-  });
+describe.each(['runpod', 'lambda', 'sagemaker'] as const)(
+  'a creation on %s that nobody heard the answer of',
+  (name) => {
+    it('fails the job, and its machine is ended as soon as it is seen', async () => {
+      const { faults } = providers[name];
+      const deaf = faults.add({ operation: CREATIONS[name], action: { kind: 'reset', when: 'after' } });
+      const blind = faults.add({ operation: LISTS[name], action: { kind: 'status', status: 503 } });
+      const refused = await post(name);
+      expect([refused.status, refused.body.code]).toEqual([503, 'target_unavailable']);
+      expect(rented[name]()).toBe(1);
+      faults.remove(deaf);
+      faults.remove(blind);
+      await nothingLeft(name);
+    });
 
-  it('is found again where the provider can be asked', async () => {
-    providers[name].faults.add({ operation: CREATIONS[name], times: 1, action: { kind: 'reset', when: 'after' } });
-    const { status, body } = await post(name);
-    expect(status).toBe(201);
-    expect(rented[name]()).toBe(1);
-    await ask('DELETE', name, body.job.id);
-    await nothingLeft(name);
-  });
-});
+    it('is found again where the provider can be asked', async () => {
+      providers[name].faults.add({ operation: CREATIONS[name], times: 1, action: { kind: 'reset', when: 'after' } });
+      const { status, body } = await post(name);
+      expect(status).toBe(201);
+      expect(rented[name]()).toBe(1);
+      await ask('DELETE', name, body.job.id);
+      await nothingLeft(name);
+    });
+  },
+);
 
 describe('refusals', () => {
   const newest = async () => (await lab.app.training.service.list(await adminId(), { limit: 1 }))[0];

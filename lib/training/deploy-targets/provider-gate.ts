@@ -48,11 +48,13 @@ export class ProviderGate {
 
   /** Any answer but 429 and 5xx. @throws target_unavailable, target_rate_limited */
   async ask(send: (signal: AbortSignal) => Promise<HttpReply>, ask: Ask): Promise<HttpReply> {
+    let mayHaveHappened = false;
     for (let tried = 1; ; tried += 1) {
       const outcome = await this.#once(send, ask);
       if (!(outcome instanceof Refusal)) return outcome;
+      mayHaveHappened ||= !outcome.nothingHappened;
       const again = tried < TRIES && (ask.repeatable || outcome.nothingHappened);
-      if (!again || outcome.pauseMs > LONGEST_PAUSE_MS) throw outcome.error(this.#options.title, ask.repeatable);
+      if (!again || outcome.pauseMs > LONGEST_PAUSE_MS) throw outcome.error(this.#options.title, mayHaveHappened);
       const pauseMs = Math.max(outcome.pauseMs, (this.#options.pauseMs ?? 500) * 2 ** (tried - 1));
       await this.#wait(pauseMs, ask.signal);
     }
@@ -93,16 +95,17 @@ class Refusal {
     this.limited = limited;
   }
 
-  error(title: string, repeatable: boolean): ProviderError {
+  error(title: string, uncertain: boolean): ProviderError {
     if (this.limited) {
       return new ProviderError('target_rate_limited', `${title} takes no more requests at the moment.`, {
         hint: 'Try again in a little while.',
         details: { retry_after_seconds: Math.max(5, Math.ceil(this.pauseMs / 1000)) },
+        uncertain,
       });
     }
     return new ProviderError('target_unavailable', `${title} does not answer (${this.what}).`, {
-      hint: 'Nothing is left running: whatever was made is ended. Try again later.',
-      uncertain: !(repeatable || this.nothingHappened),
+      hint: 'Try again later.',
+      uncertain,
     });
   }
 }

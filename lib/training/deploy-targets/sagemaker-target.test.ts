@@ -147,10 +147,20 @@ describe('a creation', () => {
     });
   });
 
+  it('that was never answered is uncertain, and ended by its name', async () => {
+    const target = await start();
+    const fault = sandbox.faults.add({ operation: 'CreateTrainingJob', action: { kind: 'reset', when: 'after' } });
+    await expect(target.launch(request())).rejects.toMatchObject({ code: 'target_unavailable', uncertain: true });
+    sandbox.faults.remove(fault);
+    expect(sandbox.jobs.running()).toHaveLength(1);
+    expect(await target.end({ ...ref, id: undefined })).toBe('ending');
+    expect(sandbox.jobs.list()).toMatchObject([{ status: 'Stopping' }]);
+  });
+
   it('says whom it could not ask', async () => {
     const target = await start();
     await sandbox.stop();
-    await expect(target.launch(request())).rejects.toMatchObject({ code: 'target_unavailable' });
+    await expect(target.launch(request())).rejects.toMatchObject({ code: 'target_unavailable', uncertain: false });
     await sandbox.start();
   });
 });
