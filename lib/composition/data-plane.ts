@@ -83,6 +83,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   const jobs = new JobQueue(db);
   const parts = {
     ...{ db, directory, jobs, log, pool, installationId, rules: RULES },
+    keepsStatements: database.keepsStatements,
     registry: ground.registry,
     keys: integrityKeys(ground.keys),
     longestRequestMs: LONGEST_REQUEST_MS,

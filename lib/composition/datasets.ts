@@ -30,6 +30,8 @@ import type { StorageService } from '@/lib/storage/storage-service.ts';
 import { DatasetUrlService } from '@/lib/training/dataset-url-service.ts';
 
 export interface DatasetsGround extends PlacementGround {
+  /** See DatabaseHandle. */
+  keepsStatements?: boolean;
   log: Logger;
   pool: IngestPool;
   /** How many copies an answer waits for, and how long it waits for the others. */
@@ -133,7 +135,7 @@ async function composeIntake(ground: DatasetsGround, placed: PlacementParts, row
 }
 
 function composeReading(ground: DatasetsGround, placed: PlacementParts, { datasets }: Rows, making: Making) {
-  const { db, registry, jobs, notify } = ground;
+  const { db, registry, jobs, notify, keepsStatements } = ground;
   const { replicas, phases, verifier, reconciler, cleaner } = placed;
   const { remover, manifests, rebuilder, now } = making;
   const replicaReader = new ReplicaReader({ replicas, phases, registry, jobs });
@@ -142,7 +144,11 @@ function composeReading(ground: DatasetsGround, placed: PlacementParts, { datase
   const publisher = new ManifestPublisher({ datasets, replicas, manifests, rebuilder, cleaner, jobs });
   const parts = { datasets, replicas, reader, remover, verifier, reconciler, manifests: publisher, notify, learn };
   const service = new DatasetService(parts);
-  return { service, publisher, urls: new DatasetUrlService({ db, replicas: replicaReader, registry, now }) };
+  return {
+    service,
+    publisher,
+    urls: new DatasetUrlService({ db, keepsStatements, replicas: replicaReader, registry, now }),
+  };
 }
 
 function composeCaretaker(

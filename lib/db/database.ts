@@ -5,7 +5,7 @@ import { type Logger, silentLogger } from '@/lib/observability/logger.ts';
 import { SOCKET_PORT } from './embedded/child-protocol.ts';
 import { EmbeddedServer } from './embedded/embedded-server.ts';
 import { migrate } from './migrator.ts';
-import { connectPostgres, type PostgresOptions, quietLostConnections } from './postgres.ts';
+import { connectPostgres, keepsStatements, type PostgresOptions, quietLostConnections } from './postgres.ts';
 import { type Database, databaseOver } from './session.ts';
 
 export { afterCommit, type Database, type Executor, type Transaction } from './session.ts';
@@ -15,6 +15,8 @@ export type DatabaseKind = 'postgres' | 'embedded';
 export interface DatabaseHandle {
   readonly db: Database;
   readonly kind: DatabaseKind;
+  /** Statements prepared by name are kept, which spares parsing and planning them each time. */
+  readonly keepsStatements: boolean;
   /** Process id of the embedded database. Undefined for a server of its own. */
   readonly processId: number | undefined;
   /** Resolves with the reason if the embedded database goes down for good; the process should then end. */
@@ -68,6 +70,7 @@ async function openPostgres(options: PostgresOptions): Promise<DatabaseHandle> {
   return {
     ...faceOf(databaseOver(pool)),
     kind: 'postgres',
+    keepsStatements: keepsStatements(options.url),
     processId: undefined,
     failed: new Promise(() => undefined),
     close: () => endPool(pool),
@@ -90,6 +93,7 @@ async function openEmbedded(options: DatabaseOptions & { dataDir: string }): Pro
   return {
     ...faceOf(databaseOver(pool, () => server.ready())),
     kind: 'embedded',
+    keepsStatements: true,
     get processId() {
       return server.pid;
     },

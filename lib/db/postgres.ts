@@ -42,7 +42,7 @@ export function quietLostConnections(pool: pg.Pool): void {
 /** How `pg` is told. Exported for tests. */
 export function poolConfig(options: PostgresOptions): pg.PoolConfig {
   const url = parseUrl(options.url);
-  const pooled = isTransactionPooler(url);
+  const pooled = !keepsStatements(options.url);
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
   // "require" means what it means to psql: encrypted, certificate unchecked unless a root certificate is given.
   if (url.searchParams.has('sslmode')) url.searchParams.set('uselibpqcompat', 'true');
@@ -58,11 +58,13 @@ export function poolConfig(options: PostgresOptions): pg.PoolConfig {
 }
 
 /**
- * A pooler that may give every transaction another server connection (Supabase's on port 6543, PgBouncer). Nothing here
- * uses named prepared statements, session settings or session locks, so such a pooler is fine.
+ * Whether a connection of ours stays with one connection of the server, so that a statement prepared by name is still
+ * there the next time. Not behind a pooler that gives every transaction another one (Supabase's on port 6543, PgBouncer):
+ * nothing else here uses session settings or session locks, so such a pooler is fine.
  */
-function isTransactionPooler(url: URL): boolean {
-  return url.port === '6543' || url.searchParams.get('pgbouncer') === 'true';
+export function keepsStatements(address: string): boolean {
+  const url = parseUrl(address);
+  return url.port !== '6543' && url.searchParams.get('pgbouncer') !== 'true';
 }
 
 function parseUrl(text: string): URL {

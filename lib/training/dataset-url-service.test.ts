@@ -58,7 +58,7 @@ describeDatabase('download URLs', (database) => {
     const { replicas, phases } = lab.placed;
     const reader = new ReplicaReader({ replicas, phases, registry, jobs: new JobQueue(database.db) });
     return new DatasetUrlService({
-      ...{ db: database.db, replicas: reader, registry, budgetMs },
+      ...{ db: database.db, keepsStatements: true, replicas: reader, registry, budgetMs },
       now: () => new Date(nowMs),
     });
   }

@@ -31,6 +31,8 @@ export type DownloadUrlRequest = ({ datasetId: string } | { storagePath: string 
 
 export interface DatasetUrlServiceParts {
   db: Database;
+  /** See DatabaseHandle. Default false. */
+  keepsStatements?: boolean;
   replicas: ReplicaReader;
   registry: StoreRegistry;
   /** How long a store may take before the next copy is asked beside it. Default 500. */
@@ -60,7 +62,7 @@ export class DatasetUrlService {
 
   constructor(parts: DatasetUrlServiceParts) {
     const now = parts.now ?? (() => new Date());
-    this.#datasets = new ServedDatasets(parts.db);
+    this.#datasets = new ServedDatasets(parts.db, parts.keepsStatements ?? false);
     this.#replicas = parts.replicas;
     this.#registry = parts.registry;
     this.#memory = new StoreMemory(() => now().getTime());

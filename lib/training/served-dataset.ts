@@ -20,14 +20,14 @@ export interface ServedDataset {
 /** A copy, and whether the credentials that reach it are the ones in use: replaced ones may end at any time. */
 export type ServedReplica = Replica & { inDoubt: boolean };
 
-/** Asked with every download URL: one statement, whose text is made once. */
+/** Asked with every download URL: one statement, made once, and where the database keeps it also planned once. */
 export class ServedDatasets {
   readonly #byId: ReturnType<typeof queryOf>;
   readonly #byPath: ReturnType<typeof queryOf>;
 
-  constructor(db: Database) {
-    this.#byId = queryOf(db, 'id');
-    this.#byPath = queryOf(db, 'path');
+  constructor(db: Database, keepsStatements = false) {
+    this.#byId = queryOf(db, 'id', keepsStatements);
+    this.#byPath = queryOf(db, 'path', keepsStatements);
   }
 
   /** @throws dataset_not_found, dataset_uploading */
@@ -46,7 +46,7 @@ export class ServedDatasets {
   }
 }
 
-function queryOf(db: Database, by: 'id' | 'path') {
+function queryOf(db: Database, by: 'id' | 'path', keepsStatements: boolean) {
   const named = by === 'id' ? eq(T.id, sql.placeholder('named')) : storedAt();
   return (
     db
@@ -65,8 +65,8 @@ function queryOf(db: Database, by: 'id' | 'path') {
       .leftJoin(secrets, eq(secrets.id, datasetReplicas.secretId))
       .where(and(named, eq(T.userId, sql.placeholder('userId')), isNull(T.deletedAt)))
       .orderBy(asc(T.id))
-      // Without a name it is no prepared statement of the server, which poolers would not keep.
-      .prepare('')
+      // Without a name it is no prepared statement of the server.
+      .prepare(keepsStatements ? `served_dataset_by_${by}` : '')
   );
 }
 
