@@ -25,6 +25,7 @@ import { Metrics } from '@/lib/observability/metrics.ts';
 import type { InstallationDoctor } from '@/lib/secrets/doctor/installation-doctor.ts';
 import type { Secrets } from '@/lib/secrets/secrets.ts';
 import { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
+import { ensureFolder } from '@/lib/storage/filesystem-durability.ts';
 import type { DatasetStorage } from '@/lib/storage/storage-factory.ts';
 
 /** Everything a process of Longshore is made of: built here, handed to routes and commands, closed once. */
@@ -86,6 +87,8 @@ export interface Ground {
 
 async function openGround(config: Config, baseUrl: URL, closing: Closing): Promise<Ground> {
   const log = createLogger({ level: config.logLevel });
+  // With a database of its own nothing else makes the folder before keys are written to it.
+  await ensureFolder(config.dataDir);
   const keys = await loadMasterKeys(config);
   const database = await openConfiguredDatabase(config, baseUrl, log);
   closing.add(() => database.close());

@@ -9,6 +9,8 @@
 import { parseArgs } from 'node:util';
 import { openDatabase } from '@/lib/db/database.ts';
 import { labPlan, labRun } from '@/tests/faults/campaign/lab-run.ts';
+import { processPlan } from '@/tests/faults/campaign/process-plan.ts';
+import { processRun } from '@/tests/faults/campaign/process-run.ts';
 import { removeAllRows } from '@/tests/support/empty-database.ts';
 import { startTestPostgres } from '@/tests/support/postgres.ts';
 
@@ -17,10 +19,14 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '2' },
     runs: { type: 'string' },
+    /** lab | processes */
     only: { type: 'string' },
     'keep-going': { type: 'boolean', default: false },
   },
 });
+
+/** Of faults and kills, in each run against real processes. */
+const ROUNDS = 4;
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
@@ -46,7 +52,30 @@ async function labCampaign(firstSeed: number, limits: { untilMs: number; runs: n
   return failures;
 }
 
-const untilMs = Date.now() + Number(values.minutes) * 60_000;
+/** Whole installations of real processes, one seed after another. Returns how many failed. */
+async function processCampaign(firstSeed: number, limits: { untilMs: number; runs: number }): Promise<number> {
+  let failures = 0;
+  let seed = firstSeed;
+  for (; seed < firstSeed + limits.runs && Date.now() < limits.untilMs; seed += 1) {
+    try {
+      const { answered, kills } = await processRun(processPlan(seed, ROUNDS));
+      say(`seed ${seed}: ${answered} answers, ${kills} kills, every promise holds`);
+    } catch (error) {
+      failures += 1;
+      say(`${error instanceof Error ? error.message : String(error)}\n`);
+      if (!values['keep-going']) break;
+    }
+  }
+  say(`processes: ${seed - firstSeed} runs from seed ${firstSeed}, ${failures} failures`);
+  return failures;
+}
+
+const minutes = Number(values.minutes);
 const runs = Number(values.runs ?? Number.POSITIVE_INFINITY);
-const failures = await labCampaign(Number(values.seed), { untilMs, runs });
+const seed = Number(values.seed);
+const both = values.only === undefined;
+const within = (share: number) => ({ untilMs: Date.now() + minutes * share * 60_000, runs });
+let failures = 0;
+if (both || values.only === 'lab') failures += await labCampaign(seed, within(both ? 0.5 : 1));
+if (both || values.only === 'processes') failures += await processCampaign(seed, within(both ? 0.5 : 1));
 process.exit(failures === 0 ? 0 : 1);
