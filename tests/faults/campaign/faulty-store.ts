@@ -85,6 +85,8 @@ export class FaultyStores {
       get: (key, options) =>
         call('get', async (fault) => {
           const found = await base.get(key, options);
+          // The reader of a dead process closes its file.
+          if (this.#gate.dead) found.body.destroy();
           return fault === 'bit_flip' || fault === 'truncate' ? spoiled(found, fault) : found;
         }),
       stat: (key, options) => call('stat', () => base.stat(key, options)),
