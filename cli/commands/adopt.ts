@@ -35,7 +35,7 @@ Example: longshore adopt --out problems.jsonl
          longshore adopt --apply
 Exits 1 when problems were found.`,
     )
-    .action((flags: AdoptFlags) => (flags.status ? showStatus(context) : adopt(context, flags)));
+    .action((flags: AdoptFlags) => (flags.status ? showStatus(context, flags) : adopt(context, flags)));
 }
 
 async function adopt({ terminal, signal }: CliContext, flags: AdoptFlags): Promise<void> {
@@ -54,8 +54,15 @@ async function adopt({ terminal, signal }: CliContext, flags: AdoptFlags): Promi
   }
 }
 
-async function showStatus({ terminal, client, signal }: CliContext): Promise<void> {
-  const status = await (await client()).json<AdoptionStatus>('/api/storage/adoption', { signal });
+async function showStatus({ terminal, client, signal }: CliContext, { out }: AdoptFlags): Promise<void> {
+  const api = await client();
+  const status = await api.json<AdoptionStatus>('/api/storage/adoption', { signal });
+  if (out !== undefined) {
+    const list = new JsonLines(out);
+    const problems = api.pages<Problem>('/api/storage/adoption/problems', 'problems', { limit: 200 });
+    for await (const problem of problems) await list.write(problem);
+    await list.end();
+  }
   if (terminal.json) return printJson(terminal, status);
   const { datasets, inspection } = status;
   if (status.applied_at === null) return printLine(terminal, 'Nothing was adopted here. Next: longshore adopt');

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { LongshoreError } from '@/lib/errors.ts';
+import type { Problem, ProblemKey } from '@/lib/migration/adopt/problems.ts';
 
 /** What adoption and estimate answer, for /openapi.json. */
 const problemCounts = z.record(z.string(), z.number());
@@ -17,6 +19,35 @@ export const adoptionView = z.object({
   s3_copies_waiting: z.number(),
   problems: problemCounts,
 });
+
+export const problemView = z.object({
+  code: z.string(),
+  object_key: z.string(),
+  dataset_id: z.string().nullable(),
+  user_id: z.string().nullable(),
+  details: z.record(z.string(), z.unknown()),
+});
+
+const CURSOR = z.tuple([z.string(), z.string(), z.string().nullable()]);
+
+export function problemCursorOf({ code, object_key, dataset_id }: Problem): string {
+  return Buffer.from(JSON.stringify([code, object_key, dataset_id])).toString('base64url');
+}
+
+/** @throws invalid_cursor */
+export function problemCursor(cursor: string | undefined): ProblemKey | undefined {
+  if (cursor === undefined) return undefined;
+  try {
+    const text = Buffer.from(cursor, 'base64url').toString();
+    const [code, object_key, dataset_id] = CURSOR.parse(JSON.parse(text));
+    return { code, object_key, dataset_id };
+  } catch (cause) {
+    throw new LongshoreError('invalid_cursor', 'This cursor was not given out here.', {
+      hint: 'Start again without a cursor.',
+      cause,
+    });
+  }
+}
 
 const volume = z.object({ datasets: z.number(), bytes: z.number() });
 

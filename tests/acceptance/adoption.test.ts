@@ -25,6 +25,14 @@ test('what admins are told has the form that /openapi.json promises', async () =
   });
 });
 
+test('the list of problems is paged, and refuses a cursor that is none', async () => {
+  const page = await server.fetch('/api/storage/adoption/problems?limit=1');
+  expect(await page.json()).toEqual({ problems: [], next_cursor: null });
+  const refused = await server.fetch('/api/storage/adoption/problems?cursor=none');
+  expect(refused.status).toBe(400);
+  expect(await refused.json()).toMatchObject({ code: 'invalid_cursor' });
+});
+
 test('a rate or price that is none is refused', async () => {
   for (const query of ['bytes_per_second=0', 'source_egress_per_gb=-1', 'users=x']) {
     expect((await server.fetch(`/api/storage/estimate?${query}`)).status).toBe(400);
@@ -39,6 +47,6 @@ test('others are told nothing', async () => {
   });
   const { key } = (await added.json()) as { key: string };
   const headers = { authorization: `Bearer ${key}` };
-  for (const path of ['/api/storage/adoption', '/api/storage/estimate'])
+  for (const path of ['/api/storage/adoption', '/api/storage/adoption/problems', '/api/storage/estimate'])
     expect((await server.fetch(path, { headers })).status).toBe(403);
 });

@@ -2,7 +2,7 @@ import { and, asc, eq, gt, ne, or, type SQL, sql } from 'drizzle-orm';
 import type { Database, Executor } from '@/lib/db/database.ts';
 import { adoption, adoptionProblems, type JsonObject } from '@/lib/db/schema.ts';
 import { LongshoreError } from '@/lib/errors.ts';
-import type { Problem, ProblemCode } from '@/lib/migration/adopt/problems.ts';
+import type { Problem, ProblemCode, ProblemKey } from '@/lib/migration/adopt/problems.ts';
 import { type StoreAddress, sameStore } from '@/lib/placement/store-registry.ts';
 
 /** A row as it was seen beside the listing. */
@@ -116,7 +116,7 @@ export class AdoptionRepository {
     }
   }
 
-  async problemPage(last: Problem | undefined, limit: number): Promise<Problem[]> {
+  async problemPage(last: ProblemKey | undefined, limit: number): Promise<Problem[]> {
     const { code, objectKey, datasetId } = adoptionProblems;
     const rows = await this.#db
       .select()
@@ -162,7 +162,7 @@ export class AdoptionRepository {
   }
 }
 
-function afterProblem({ code, object_key, dataset_id }: Problem): SQL | undefined {
+function afterProblem({ code, object_key, dataset_id }: ProblemKey): SQL | undefined {
   const last = { code, key: object_key, id: dataset_id ?? '' };
   const { code: c, objectKey: k, datasetId: d } = adoptionProblems;
   return or(

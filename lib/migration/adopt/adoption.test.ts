@@ -5,6 +5,7 @@ import { readConfig } from '@/lib/config/config.ts';
 import { newId } from '@/lib/db/ids.ts';
 import { migrate } from '@/lib/db/migrator.ts';
 import { type Database, databaseOver } from '@/lib/db/session.ts';
+import { problemCursor, problemCursorOf } from '@/lib/http/adoption-views.ts';
 import { Adoption, type AdoptionSummary } from '@/lib/migration/adopt/adoption.ts';
 import { AdoptionRepository } from '@/lib/migration/adopt/adoption-repository.ts';
 import { pathFault } from '@/lib/migration/adopt/legacy-path.ts';
@@ -245,6 +246,14 @@ describe('what is wrong', () => {
     for await (const { code, object_key: key, dataset_id } of repository.problems())
       recorded.push(`${code} ${key} ${dataset_id ?? '-'}`);
     expect(recorded.sort()).toEqual([...expected, `foreign_s3_path ${OTHER}/datasets/far.jsonl.gz far`].sort());
+    const paged: string[] = [];
+    for (let cursor: string | undefined; ; ) {
+      const [problem] = await repository.problemPage(problemCursor(cursor), 1);
+      if (problem === undefined) break;
+      paged.push(`${problem.code} ${problem.object_key} ${problem.dataset_id ?? '-'}`);
+      cursor = problemCursorOf(problem);
+    }
+    expect(paged.sort()).toEqual(recorded);
     await old.upload({ id: 'unrelated', userId: USER }, oldObject(1));
     await pool.query("delete from training_datasets where id in ('twin-b', 'gone')");
     await old.store(`${USER}/private/nothing.jsonl.gz`, oldObject(1));

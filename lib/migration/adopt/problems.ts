@@ -40,6 +40,13 @@ export const REMEDIES: Record<ProblemCode, string> = {
   count_differs: 'The object counts; total_examples of the row was left as it is.',
 };
 
+/** By which problems are ordered. */
+export interface ProblemKey {
+  code: string;
+  object_key: string;
+  dataset_id: string | null;
+}
+
 export interface Problem {
   code: ProblemCode;
   object_key: string;
