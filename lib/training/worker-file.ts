@@ -10,10 +10,9 @@ export interface WorkerFile {
   sha256: string;
 }
 
-/** Where the worker is: beside its source, or as the build placed it. */
+/** Where the worker is. */
 export function workerPath(): string {
-  const source = join(projectRoot(), 'lib', 'training', 'training_server.py');
-  return existsSync(source) ? source : join(projectRoot(), 'dist', 'training_server.py');
+  return join(projectRoot(), 'lib', 'training', 'training_server.py');
 }
 
 /**
