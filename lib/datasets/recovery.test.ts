@@ -197,6 +197,27 @@ describeDatabase('after a crash', (database) => {
     expect(await after.remains()).toEqual({ ...EMPTY, manifests: [`${dataset.id}.deleted`] });
   });
 
+  test('a dataset that another host deleted does not hinder the start of the host that has its spool', async () => {
+    await lab.enterPhase(database.db, 'dual_write');
+    lab.bucket.failing = 'unavailable';
+    const dataset = await lab.parts.creator.create(await lab.draft());
+    lab.bucket.failing = undefined;
+    // What the other host does: it may not touch this host's files, nor their rows.
+    await database.db.transaction((tx) => lab.parts.remover.mark(tx, dataset.id));
+    await database.db.execute(sql`delete from longshore.dataset_replicas`);
+    await database.db.execute(sql`delete from public.training_datasets`);
+    await database.db.execute(sql`delete from longshore.dataset_reports`);
+    await database.db.execute(sql`delete from longshore.jobs`);
+    await lab.base.service.delete(`ada/private/${dataset.id}.manifest.json`);
+    await lab.base.service.delete(`ada/private/${dataset.id}.jsonl.gz`);
+    const after = await next();
+    await after.recover();
+    await after.recover();
+    expect(await rows()).toEqual([]);
+    expect(await database.db.select().from(spools)).toEqual([]);
+    expect((await after.remains()).spool).toEqual([]);
+  });
+
   test('a deletion of a dataset whose very rows were lost is done too', async () => {
     const dataset = await lab.parts.creator.create(await lab.draft());
     const manifest = await lab.parts.files.read(dataset.id);

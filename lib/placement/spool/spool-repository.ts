@@ -29,12 +29,16 @@ export class SpoolRepository {
     await tx.insert(spools).values({ ...spool, ...lease });
   }
 
-  /** For a dataset that came back from its manifest: nobody works on it yet. */
+  /**
+   * For a dataset that came back from its manifest: nobody works on it yet. A row that is there stays: another host
+   * removed the dataset, and leaves this host's spool to this host.
+   */
   async insertFree(
     tx: Executor,
     spool: Omit<Spool, 'hostId' | 'leaseOwner' | 'leaseUntil' | 'createdAt'>,
   ): Promise<void> {
-    await tx.insert(spools).values({ ...spool, hostId: this.#hostId, leaseUntil: leaseEnd(0) });
+    const row = { ...spool, hostId: this.#hostId, leaseUntil: leaseEnd(0) };
+    await tx.insert(spools).values(row).onConflictDoNothing({ target: spools.datasetId });
   }
 
   /** A file name for a spool row whose file is gone: the row is how the janitor finds the dataset. */
