@@ -36,6 +36,8 @@ describe('metrics', () => {
     ['{"step": 3}', null],
     ["{'loss': __import__('os').getpid()}", null],
     ['{'.repeat(9000), null],
+    [`${'{"loss":'.repeat(1900)}1}`, null],
+    [`{'loss':${'-'.repeat(9000)}1}`, null],
   ];
 
   test('are found in what trainers print, and nowhere else', () => {

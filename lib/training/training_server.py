@@ -28,7 +28,6 @@ Exit codes of `run`: 0 completed, 1 failed, 2 wrong usage, 3 the job was over (c
 from __future__ import annotations
 
 import argparse
-import ast
 import hashlib
 import http.client
 import json
@@ -46,6 +45,7 @@ import sys
 import threading
 import time
 import zlib
+from collections import deque
 from datetime import datetime, timezone
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -59,6 +59,8 @@ DISK_RESERVE = 64 * 1024 * 1024
 MAX_MISMATCHES = 4
 MAX_LINE = 64 * 1024
 LOG_BUFFER = 4 * 1024 * 1024
+# What keeping a line costs beside its text.
+LINE_COST = 200
 # JSON may need six characters for one, and a report may have a megabyte.
 LOG_REPORT = 96 * 1024
 METRIC_BUFFER = 20_000
@@ -227,7 +229,7 @@ class Reporter:
     def __init__(self, job, heartbeat_seconds, on_over):
         self._job, self._beat, self._on_over = job, heartbeat_seconds, on_over
         self._lock = threading.Condition()
-        self._logs, self._log_bytes, self._lost = [], 0, 0
+        self._logs, self._log_bytes, self._lost = deque(), 0, 0
         self._metrics, self._seq = [], 0
         self._closing = False
         self._sending = False
@@ -250,9 +252,9 @@ class Reporter:
     def log(self, stream, text):
         with self._lock:
             self._logs.append((stream, text, now()))
-            self._log_bytes += len(text)
+            self._log_bytes += len(text) + LINE_COST
             while self._log_bytes > LOG_BUFFER and len(self._logs) > 1:
-                self._log_bytes -= len(self._logs.pop(0)[1])
+                self._log_bytes -= len(self._logs.popleft()[1]) + LINE_COST
                 self._lost += 1
             if self._log_bytes > LOG_REPORT:
                 self._lock.notify_all()
@@ -305,12 +307,13 @@ class Reporter:
             chunks, points = self._take()
             self._sending = bool(chunks or points)
         try:
-            if chunks:
-                self._seq += 1
-                self._job.post("logs", {"seq": self._seq, "chunks": chunks})
+            # Numbers first: they were in lines that come with them, and the last words of a log stay last.
             if points:
                 self._seq += 1
                 self._job.post("metrics", {"seq": self._seq, "points": points})
+            if chunks:
+                self._seq += 1
+                self._job.post("logs", {"seq": self._seq, "chunks": chunks})
         finally:
             with self._lock:
                 self._sending = False
@@ -323,17 +326,16 @@ class Reporter:
             chunks.append({"stream": "worker", "text": "%d lines were lost in an outage\n" % self._lost})
             self._lost = 0
         while self._logs and size < LOG_REPORT:
-            stream, text, at = self._logs.pop(0)
-            size += len(text)
-            self._log_bytes -= len(text)
+            stream, text, at = self._logs[0]
             if chunks and chunks[-1]["stream"] == stream and len(chunks[-1]["text"]) < 32 * 1024:
                 chunks[-1]["text"] += text
             elif len(chunks) < 400:
                 chunks.append({"stream": stream, "text": text, "at": at})
             else:
-                self._logs.insert(0, (stream, text, at))
-                self._log_bytes += len(text)
                 break
+            self._logs.popleft()
+            size += len(text)
+            self._log_bytes -= len(text) + LINE_COST
         points, self._metrics = self._metrics[:500], self._metrics[500:]
         return chunks, points
 
@@ -357,7 +359,8 @@ class Reporter:
 # ---------------------------------------------------------------------------------------------- metrics
 
 LIKELY = re.compile(r"loss|acc|perplex|reward|learning_rate|^lr$|grad_norm|eval|f1|bleu|rouge|error|score|metric|epoch|step", re.I)
-NOT_FINITE = re.compile(r"(?<![\w'\"])-?(nan|inf)(?![\w'\"])")
+# A name and a number (newer Trainers put it in quotes) of a flat Python dictionary. Nothing is evaluated.
+PYTHON_PAIR = re.compile(r"'([^'\\]{1,200})'\s*:\s*('?)([^\s,'{}\[\]]{1,40})\2\s*(?=[,}])")
 
 
 def metrics_of(line):
@@ -388,12 +391,10 @@ def metrics_of(line):
 def parse_record(text):
     try:
         return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        return ast.literal_eval(NOT_FINITE.sub("None", text))
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+    except RecursionError:
         return None
+    except ValueError:
+        return {name: value for name, _, value in PYTHON_PAIR.findall(text)} if text.startswith("{'") else None
 
 
 def finite(value):
