@@ -139,13 +139,21 @@ function registerDatasets(runner: JobRunner, { datasets, db }: BackgroundGround)
 }
 
 /** One job of a run at a time in each process: the work within it is parallel. */
-function registerMigration(runner: JobRunner, { worker, service }: MigrationParts): void {
+function registerMigration(runner: JobRunner, migration: MigrationParts): void {
+  const { worker, service, checker, removalWorker } = migration;
   const work = async (job: ClaimedJob, { signal }: JobContext) => {
     const owner = `${job.owner}:${job.fence}:${job.id}`;
     const run = await worker.work(String(job.payload.run_id), owner, signal);
     return { state: run.state };
   };
   runner.register(MIGRATION_JOBS.run, work, { backoff: { maxMs: 10_000 } });
+  runner.register(MIGRATION_JOBS.check, async (job, { signal, progress }) => {
+    const told = (checked: number) => progress({ checked });
+    return { checked: await checker.check(String(job.payload.run_id), signal, told) };
+  });
+  const removal = (job: ClaimedJob) => String(job.payload.removal_id);
+  runner.register(MIGRATION_JOBS.list, (job, { signal }) => removalWorker.list(removal(job), signal));
+  runner.register(MIGRATION_JOBS.remove, (job, { signal }) => removalWorker.apply(removal(job), signal));
   runner.register(MIGRATION_JOBS.watch, async () => ({ run_id: (await service.watch()) ?? null }));
 }
 

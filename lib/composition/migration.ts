@@ -15,10 +15,15 @@ import type { SessionTiming } from '@/lib/migration/engine/run-session.ts';
 import { RunWorker } from '@/lib/migration/engine/run-worker.ts';
 import { Settler } from '@/lib/migration/engine/settler.ts';
 import { StorePressure } from '@/lib/migration/engine/store-pressure.ts';
+import { RemovalRepository } from '@/lib/migration/removals/removal-repository.ts';
+import { RemovalService } from '@/lib/migration/removals/removal-service.ts';
+import { RemovalWorker } from '@/lib/migration/removals/removal-worker.ts';
 import { ItemQueries } from '@/lib/migration/runs/item-queries.ts';
 import { MigrationService } from '@/lib/migration/runs/migration-service.ts';
 import { Planner } from '@/lib/migration/runs/planner.ts';
+import { RunChecker } from '@/lib/migration/runs/run-checker.ts';
 import { RunRepository } from '@/lib/migration/runs/run-repository.ts';
+import { RunRollback } from '@/lib/migration/runs/run-rollback.ts';
 import type { MigrationRun } from '@/lib/migration/types.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 import type { IntegrityKeys } from '@/lib/placement/integrity.ts';
@@ -40,6 +45,8 @@ export interface MigrationGround {
   tellAdmins(event: LongshoreEvent): void;
   log: Logger;
   timing?: Partial<SessionTiming>;
+  /** Decides when a list of copies may be applied. Default: the system's clock. */
+  now?: () => Date;
 }
 
 export interface BulkStores {
@@ -47,6 +54,8 @@ export interface BulkStores {
   pressure: StorePressure;
 }
 
+/** A rollback's copies were out of use from the moment of the rollback; what the base store has was in use until s3_primary. */
+const WAIT_DAYS = { rollback: 0, purge_base: 7 };
 const TIMING: SessionTiming = { leaseMs: 30_000, pulseMs: 1000, idleMs: 2000 };
 
 /**
@@ -82,17 +91,34 @@ export function composeMigration(ground: MigrationGround) {
   const notify = (run: MigrationRun, type: 'progress' | 'updated') => {
     ground.tellAdmins({ topic: 'migration', type, subject: run.id, data: { state: run.state } });
   };
+  const audit = ground.audit.write.bind(ground.audit);
+  const rollback = new RunRollback({ db, runs, replicas: placed.replicas });
   const service = new MigrationService({
-    ...{ db, runs, items, planner, jobs },
+    ...{ db, runs, items, planner, rollback, jobs, audit },
     requireDatabase: () => requireMigrationDatabase(config),
-    audit: (entry, executor) => ground.audit.write(entry, executor),
     notify: (run) => notify(run, 'updated'),
   });
   const engine = composeEngine(ground);
   const timing = { ...TIMING, ...ground.timing };
   const pressure = ground.bulk.pressure;
   const worker = new RunWorker({ ...engine, runs, planner, pressure, log, timing, notify });
-  return { runs, items, planner, service, worker };
+  const checker = new RunChecker({ db, runs, replicas: placed.replicas, verifier: placed.verifier });
+  return { runs, items, planner, service, worker, checker, ...composeRemovals(ground, runs) };
+}
+
+function composeRemovals(ground: MigrationGround, runs: RunRepository) {
+  const { db, placed, jobs, now = () => new Date() } = ground;
+  const { replicas, verifier, deleter, phases } = placed;
+  const repository = new RemovalRepository(db);
+  const audit = ground.audit.write.bind(ground.audit);
+  const phase = async () => (await phases.current()).phase;
+  return {
+    removals: new RemovalService({ db, removals: repository, runs, jobs, phase, audit, now }),
+    removalWorker: new RemovalWorker({
+      ...{ db, removals: repository, replicas, verifier, deleter, now },
+      waitDays: WAIT_DAYS,
+    }),
+  };
 }
 
 function composeEngine({ db, bulk, placed, keys, installationId }: MigrationGround) {

@@ -34,6 +34,8 @@ export const itemsQuery = pageQuery.extend({
   error: z.string().max(100).optional(),
 });
 
+export const reportQuery = z.object({ format: z.enum(['jsonl', 'csv']).default('jsonl') });
+
 const errorView = z.object({ code: z.string(), message: z.string(), hint: z.string().nullable() });
 const placeView = z.object({
   provider: z.string(),
@@ -52,9 +54,15 @@ export const runView = z.object({
   eta_seconds: z.number().nullable(),
   options: z.record(z.string(), z.unknown()),
   errors: z.array(errorView.extend({ count: z.number() })),
-  /** What reading both sides back found; null: not done yet. */
+  /** What reading both sides back found so far; `at`: when it was through. Null: never asked for. */
   check: z
-    .object({ same: z.number(), missing: z.number(), different: z.number(), errors: z.number(), at: z.string() })
+    .object({
+      same: z.number(),
+      missing: z.number(),
+      different: z.number(),
+      errors: z.number(),
+      at: z.string().nullable(),
+    })
     .nullable(),
   workers: z.array(z.object({ owner: z.string(), rate_bytes_per_second: z.number(), concurrency: z.number() })),
   error: errorView.nullable(),
@@ -159,9 +167,9 @@ export function showItem(item: MigrationItem, now = new Date()): z.infer<typeof 
 }
 
 function showCheck(at: Date | null, checks: RunTotals['checks']): z.infer<typeof runView>['check'] {
-  if (at === null) return null;
   const { '=': same, '-': missing, '*': different, '!': errors } = checks;
-  return { same, missing, different, errors, at: at.toISOString() };
+  if (at === null && same + missing + different + errors === 0) return null;
+  return { same, missing, different, errors, at: isoOrNull(at) };
 }
 
 function showPlace(stored: MigrationItem['source']): z.infer<typeof placeView> | null {

@@ -63,3 +63,25 @@ async function namesUnknownCopy(tx: Executor, datasetId: string): Promise<boolea
     where dataset_id = ${datasetId} and s3_state in ('waiting', 'refused')`);
   return rows.length > 0;
 }
+
+/** The same for many datasets in one statement; `replicas` are all copies of each of them. */
+export async function writeStorageViews(tx: Executor, replicas: readonly Replica[]): Promise<void> {
+  const byDataset = new Map<string, Replica[]>();
+  for (const replica of replicas) {
+    byDataset.set(replica.datasetId, [...(byDataset.get(replica.datasetId) ?? []), replica]);
+  }
+  const views = [...byDataset].flatMap(([id, copies]) => {
+    const view = storageViewOf(copies);
+    if (view === undefined) return [];
+    const metadata = { storage_provider: view.metadataProvider, s3_storage_path: view.s3StoragePath };
+    return { id, path: view.storagePath, provider: view.storageProvider, metadata };
+  });
+  await tx.execute(sql`
+    update public.training_datasets t
+    set storage_path = v.path, storage_provider = v.provider,
+        metadata = coalesce(t.metadata, '{}'::jsonb) || v.metadata, updated_at = now()
+    from jsonb_to_recordset(${JSON.stringify(views)}::jsonb) as v (id text, path text, provider text, metadata jsonb)
+    where t.id::text = v.id
+      and (t.storage_path is distinct from v.path or t.storage_provider is distinct from v.provider
+           or not coalesce(t.metadata, '{}'::jsonb) @> v.metadata)`);
+}

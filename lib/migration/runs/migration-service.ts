@@ -4,8 +4,10 @@ import type { JobQueue } from '@/lib/jobs/queue.ts';
 import { MIGRATION_JOBS } from '@/lib/migration/job-types.ts';
 import type { ItemQueries, ItemQuery } from '@/lib/migration/runs/item-queries.ts';
 import type { Planner } from '@/lib/migration/runs/planner.ts';
+import { RECEIPT_TYPES, type ReceiptFormat, receiptLines } from '@/lib/migration/runs/receipts.ts';
 import { decodeOptions } from '@/lib/migration/runs/run-options.ts';
 import type { RunRepository } from '@/lib/migration/runs/run-repository.ts';
+import type { RunRollback } from '@/lib/migration/runs/run-rollback.ts';
 import type { MigrationItem, MigrationOptions, MigrationRun, RunSummary } from '@/lib/migration/types.ts';
 
 export interface MigrationServiceParts {
@@ -13,6 +15,7 @@ export interface MigrationServiceParts {
   runs: RunRepository;
   items: ItemQueries;
   planner: Planner;
+  rollback: RunRollback;
   jobs: Pick<JobQueue, 'enqueue'>;
   /** Throws where the rows that name the datasets are not known. */
   requireDatabase: () => void;
@@ -88,12 +91,49 @@ export class MigrationService {
     return this.#summary(await this.#change(before, to, actor, (tx) => this.#queueWorkers(id, tx)));
   }
 
+  /** Reads both sides of everything the run moved back, in the background. @throws migration_state while it moves */
+  async verify(id: string, actor: string): Promise<RunSummary> {
+    const { db, runs, jobs, audit } = this.#parts;
+    await this.#idle(id);
+    await db.transaction(async (tx) => {
+      await runs.clearChecks(id, tx);
+      const job = { type: MIGRATION_JOBS.check, payload: { run_id: id }, dedupeKey: `${MIGRATION_JOBS.check}:${id}` };
+      await jobs.enqueue(job, tx);
+      await audit({ actor, action: 'migration.verified', subject: id }, tx);
+    });
+    return this.get(id);
+  }
+
+  /** Reads return to the base store at once; the copies stay. @throws migration_state while the run moves */
+  async rollBack(id: string, actor: string): Promise<RunSummary> {
+    await this.#idle(id);
+    await this.#parts.audit({ actor, action: 'migration.rolled_back', subject: id }, this.#parts.db);
+    await this.#parts.rollback.rollBack(id);
+    this.#parts.notify(await this.#parts.runs.get(id));
+    return this.get(id);
+  }
+
+  /** One line an object that was moved. */
+  async receipts(id: string, format: ReceiptFormat): Promise<{ contentType: string; lines: AsyncGenerator<string> }> {
+    await this.#parts.runs.get(id);
+    return { contentType: RECEIPT_TYPES[format], lines: receiptLines(this.#parts.items, id, format) };
+  }
+
   /** Called on a schedule: whatever happened to the jobs, a run that is under way has workers. */
   async watch(): Promise<string | undefined> {
     const run = await this.#parts.runs.active();
     if (run === undefined || run.state === 'paused') return undefined;
     await this.#queueWorkers(run.id, this.#parts.db);
     return run.id;
+  }
+
+  async #idle(id: string): Promise<void> {
+    const run = await this.#parts.runs.get(id);
+    if (run.state !== 'running' && run.state !== 'cancelling') return;
+    throw new LongshoreError('migration_state', `This run is ${run.state}.`, {
+      hint: `Wait for it, or pause it: longshore migrate pause ${id}`,
+      details: { state: run.state },
+    });
   }
 
   async #change(

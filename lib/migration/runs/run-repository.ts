@@ -120,6 +120,15 @@ export class RunRepository {
       );
   }
 
+  /** The marks of an earlier reading back count no more. */
+  async clearChecks(id: string, executor: Executor): Promise<void> {
+    await executor.update(migrationRuns).set({ checkedAt: null }).where(eq(migrationRuns.id, id));
+    await executor
+      .update(migrationItems)
+      .set({ checkMark: null, checkMessage: null, checkedAt: null })
+      .where(eq(migrationItems.runId, id));
+  }
+
   async mark(id: string, what: 'checkedAt' | 'rolledBackAt', executor: Executor = this.#db): Promise<void> {
     await executor
       .update(migrationRuns)
