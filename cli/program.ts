@@ -11,8 +11,10 @@ import { addEstimate } from './commands/estimate.ts';
 import { addGet, addUrl } from './commands/get.ts';
 import { addJobs } from './commands/jobs.ts';
 import { addList } from './commands/list.ts';
+import { addMigrate } from './commands/migrate.ts';
 import { addOrphans } from './commands/orphans.ts';
 import { addPhase } from './commands/phase.ts';
+import { addPurgeBase } from './commands/purge-base.ts';
 import { addRebuild } from './commands/rebuild.ts';
 import { addRemove } from './commands/remove.ts';
 import { addScrub } from './commands/scrub.ts';
@@ -63,6 +65,8 @@ export function createProgram(context: CliContext): Command {
     addPhase,
     addSignIn,
     addAdopt,
+    addMigrate,
+    addPurgeBase,
     addBackup,
     addUsers,
     addKeys,

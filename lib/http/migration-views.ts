@@ -96,6 +96,9 @@ export const itemView = z.object({
   finished_at: z.string().nullable(),
 });
 
+export type RunView = z.infer<typeof runView>;
+export type ItemView = z.infer<typeof itemView>;
+
 export function optionsOf(body: z.infer<typeof newRunBody>): MigrationOptions {
   return {
     filters: {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RemovalEntry } from '@/lib/migration/removals/removal-repository.ts';
-import type { RemovalView } from '@/lib/migration/removals/removal-service.ts';
+import type { ShownRemoval } from '@/lib/migration/removals/removal-service.ts';
 import { pageQuery } from './pagination.ts';
 
 /** Lists of copies to be let go, as the API shows them. */
@@ -37,7 +37,10 @@ export const entryView = z.object({
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
 });
 
-export function showRemoval({ removal, counts: { bytes, ...counts } }: RemovalView): z.infer<typeof removalView> {
+export type RemovalView = z.infer<typeof removalView>;
+export type EntryView = z.infer<typeof entryView>;
+
+export function showRemoval({ removal, counts: { bytes, ...counts } }: ShownRemoval): RemovalView {
   const { id, kind, runId, state, actor } = removal;
   return {
     ...{ id, kind, run_id: runId, state, counts, bytes, actor },
@@ -48,7 +51,7 @@ export function showRemoval({ removal, counts: { bytes, ...counts } }: RemovalVi
   };
 }
 
-export function showEntry(entry: RemovalEntry): z.infer<typeof entryView> {
+export function showEntry(entry: RemovalEntry): EntryView {
   return {
     replica_id: entry.replicaId,
     dataset_id: entry.datasetId,

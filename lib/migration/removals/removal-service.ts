@@ -7,7 +7,7 @@ import type { Removal, RemovalEntry, RemovalRepository } from '@/lib/migration/r
 import type { RunRepository } from '@/lib/migration/runs/run-repository.ts';
 import type { Phase } from '@/lib/placement/phase.ts';
 
-export interface RemovalView {
+export interface ShownRemoval {
   removal: Removal;
   counts: Awaited<ReturnType<RemovalRepository['counts']>>;
 }
@@ -34,13 +34,13 @@ export class RemovalService {
   }
 
   /** Lists all copies in the base store whose bytes are proved to be in a bucket. Removes nothing. @throws phase_keeps_base */
-  async listBase(actor: string): Promise<RemovalView> {
+  async listBase(actor: string): Promise<ShownRemoval> {
     await this.#refuseWhileBaseIsWritten();
     return this.#list({ kind: 'purge_base', runId: null, actor });
   }
 
   /** Lists the copies that a run made. Removes nothing. @throws migration_not_found, migration_state */
-  async listRun(runId: string, actor: string): Promise<RemovalView> {
+  async listRun(runId: string, actor: string): Promise<ShownRemoval> {
     const run = await this.#parts.runs.get(runId);
     if (run.rolledBackAt !== null) return this.#list({ kind: 'rollback', runId, actor });
     throw new LongshoreError('migration_state', 'The run was not rolled back: reads still prefer its copies.', {
@@ -49,7 +49,7 @@ export class RemovalService {
   }
 
   /** @throws removal_not_found */
-  async get(id: string): Promise<RemovalView> {
+  async get(id: string): Promise<ShownRemoval> {
     return this.#view(await this.#parts.removals.get(id));
   }
 
@@ -66,7 +66,7 @@ export class RemovalService {
    * Lets the listed copies go, in the background.
    * @throws removal_waits before its time, removal_state unless it is listed, phase_keeps_base
    */
-  async apply(id: string, actor: string): Promise<RemovalView> {
+  async apply(id: string, actor: string): Promise<ShownRemoval> {
     const removal = await this.#parts.removals.get(id);
     if (removal.kind === 'purge_base') await this.#refuseWhileBaseIsWritten();
     if (removal.state !== 'listed' && removal.state !== 'applying') throw wrongState(removal);
@@ -81,7 +81,7 @@ export class RemovalService {
     return this.#view(begun);
   }
 
-  async #list(wanted: { kind: Removal['kind']; runId: string | null; actor: string }): Promise<RemovalView> {
+  async #list(wanted: { kind: Removal['kind']; runId: string | null; actor: string }): Promise<ShownRemoval> {
     const removal = await this.#parts.db.transaction(async (tx) => {
       const made = await this.#parts.removals.insert(tx, wanted);
       await this.#enqueue(MIGRATION_JOBS.list, made.id, tx);
@@ -110,7 +110,7 @@ export class RemovalService {
     );
   }
 
-  async #view(removal: Removal): Promise<RemovalView> {
+  async #view(removal: Removal): Promise<ShownRemoval> {
     return { removal, counts: await this.#parts.removals.counts(removal.id) };
   }
 }
