@@ -17,7 +17,7 @@ import { readableOf } from '@/lib/streams/replayable-body.ts';
 import { type MigrationNode, type NodeSettings, openMigrationNode } from '@/tests/support/migration/node.ts';
 import { insertDatasets, type SeededDataset } from '@/tests/support/migration/seed.ts';
 import { startTestPostgres } from '@/tests/support/postgres.ts';
-import { watchMemory } from './process-memory.ts';
+import { watchMemory } from './process-usage.ts';
 import { describeMachine, printTable } from './table.ts';
 
 const MIB = 2 ** 20;
