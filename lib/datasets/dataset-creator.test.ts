@@ -90,7 +90,9 @@ describeDatabase('creating a dataset', (database) => {
     lab.base.failing = undefined;
     await lab.runJobs();
     expect(await lab.remains()).toEqual({ base: [], bucket: [], spool: [], manifests: [] });
-    expect(await lab.parts.datasets.list('ada', { limit: 10, status: 'all' })).toEqual([]);
+    expect(
+      await lab.parts.datasets.list('ada', { order: { sort: 'created', descending: true }, limit: 10, status: 'all' }),
+    ).toEqual([]);
     expect(await lab.parts.idempotency.take('ada', 'k')).toBeUndefined();
   });
 });

@@ -1,10 +1,11 @@
-import { and, desc, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm';
 import { type Dataset, datasetNotFound } from '@/lib/datasets/dataset.ts';
 import type { ListCursor } from '@/lib/datasets/list-cursor.ts';
+import { type ListOrder, orderBy, orderedValue, rowsAfter } from '@/lib/datasets/list-order.ts';
 import type { Database, Executor } from '@/lib/db/database.ts';
 import { QueryError } from '@/lib/db/query-error.ts';
 import { datasetReports, trainingDatasets } from '@/lib/db/schema.ts';
-import type { BlockIndex, IngestReport } from '@/lib/ingest/types.ts';
+import type { BlockIndex, IngestReport, Kind } from '@/lib/ingest/types.ts';
 import { fencedError } from '@/lib/placement/replica.ts';
 
 const { blockIndex: _large, ...COLUMNS } = getTableColumns(trainingDatasets);
@@ -14,17 +15,19 @@ export type NewDataset = typeof trainingDatasets.$inferInsert;
 export type ListedStatus = 'ready' | 'uploading' | 'all';
 
 export interface ListQuery {
+  order: ListOrder;
   cursor?: ListCursor;
   limit: number;
   /** Part of the name or description, any case. */
   q?: string;
   /** Datasets with a completed copy at this provider. */
   provider?: string;
+  kind?: Kind;
   status: ListedStatus;
 }
 
-/** A page of rows, each with the exact time by which it was ordered. */
-export type ListedDataset = Dataset & { orderedAt: string | null };
+/** A page of rows, each with the exact value by which it was ordered. */
+export type ListedDataset = Dataset & { orderedBy: string | null };
 
 /** Dataset rows. Everything a request asks is bound to its user; what is deleted is invisible to all of it. */
 export class DatasetRepository {
@@ -46,14 +49,16 @@ export class DatasetRepository {
     return row?.blockIndex ?? null;
   }
 
-  /** Newest first. One row more than the limit means that there is another page. */
+  /** In the order asked for. One row more than the limit means that there is another page. */
   async list(userId: string, query: ListQuery): Promise<ListedDataset[]> {
-    const filters = [living(userId), statusIs(query.status), matches(query.q), hasProvider(query.provider)];
+    const { order, cursor } = query;
+    const kind = query.kind === undefined ? undefined : eq(T.kind, query.kind);
+    const filters = [living(userId), statusIs(query.status), kind, matches(query.q), hasProvider(query.provider)];
     return this.#db
-      .select({ ...COLUMNS, orderedAt: sql<string | null>`${T.createdAt}::text` })
+      .select({ ...COLUMNS, orderedBy: orderedValue(order) })
       .from(T)
-      .where(and(...filters, after(query.cursor)))
-      .orderBy(desc(T.createdAt), desc(T.id))
+      .where(and(...filters, rowsAfter(order, cursor)))
+      .orderBy(...orderBy(order))
       .limit(query.limit + 1);
   }
 
@@ -164,13 +169,6 @@ function hasProvider(provider: string | undefined): SQL | undefined {
   if (provider === undefined) return undefined;
   return sql`exists (select 1 from longshore.dataset_replicas r
     where r.dataset_id = ${T.id}::text and r.provider = ${provider} and r.state = 'completed')`;
-}
-
-/** Rows from before Longshore may have no created_at: they sort first. */
-function after(cursor: ListCursor | undefined): SQL | undefined {
-  if (cursor === undefined) return undefined;
-  if (cursor.at !== null) return sql`(${T.createdAt}, ${T.id}) < (${cursor.at}, ${cursor.id})`;
-  return sql`(${T.createdAt} is null and ${T.id} < ${cursor.id} or ${T.createdAt} is not null)`;
 }
 
 /** In tables from before Longshore ids may be uuids: text that is none is an id that nobody has. */

@@ -6,9 +6,12 @@ import type { DatasetRemover } from '@/lib/datasets/dataset-remover.ts';
 import type { DatasetRepository, ListedStatus } from '@/lib/datasets/dataset-repository.ts';
 import { decodeCursor, encodeCursor } from '@/lib/datasets/list-cursor.ts';
 import type { ManifestPublisher } from '@/lib/datasets/manifest-publisher.ts';
+import type { ListSort } from '@/lib/datasets/list-order.ts';
+import type { ManifestRebuilder } from '@/lib/datasets/manifest-rebuilder.ts';
+import type { ManifestWriter } from '@/lib/datasets/manifest-writer.ts';
 import { datasetUploading } from '@/lib/datasets/reader-errors.ts';
 import { LongshoreError } from '@/lib/errors.ts';
-import type { IngestReport } from '@/lib/ingest/types.ts';
+import type { IngestReport, Kind } from '@/lib/ingest/types.ts';
 import type { Reconciler } from '@/lib/placement/reconciler.ts';
 import type { Replica } from '@/lib/placement/replica.ts';
 import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
@@ -16,16 +19,19 @@ import type { ReplicaVerifier } from '@/lib/placement/replica-verifier.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 
 export interface ListRequest {
+  sort: ListSort;
+  order: 'asc' | 'desc';
   cursor?: string;
   limit: number;
   q?: string;
   provider?: string;
+  kind?: Kind;
   status: ListedStatus;
 }
 
 /** One copy, read back just now: = same, - missing, * differs, ! could not be read. */
 export interface CheckedReplica {
-  provider: string;
+  provider: Replica['provider'];
   bucket: string;
   key: string;
   mark: '=' | '-' | '*' | '!';
@@ -53,10 +59,11 @@ export class DatasetService {
     this.#parts = parts;
   }
 
-  /** Newest first. `next_cursor` is null on the last page. @throws invalid_cursor */
+  /** In the order asked for. `next_cursor` is null on the last page. @throws invalid_cursor */
   async list(userId: string, request: ListRequest): Promise<{ datasets: DatasetJson[]; next_cursor: string | null }> {
-    const cursor = request.cursor === undefined ? undefined : decodeCursor(request.cursor);
-    const rows = await this.#parts.datasets.list(userId, { ...request, cursor });
+    const order = { sort: request.sort, descending: request.order === 'desc' };
+    const cursor = request.cursor === undefined ? undefined : decodeCursor(order, request.cursor);
+    const rows = await this.#parts.datasets.list(userId, { ...request, order, cursor });
     const page = rows.slice(0, request.limit);
     const replicas = await this.#parts.replicas.ofDatasets(page.map((row) => row.id));
     const ofDataset = (id: string) => replicas.filter((replica) => replica.datasetId === id);
@@ -64,7 +71,7 @@ export class DatasetService {
     const more = rows.length > request.limit && last !== undefined;
     return {
       datasets: page.map((row) => datasetJson(row, ofDataset(row.id))),
-      next_cursor: more ? encodeCursor({ at: last.orderedAt, id: last.id }) : null,
+      next_cursor: more ? encodeCursor(order, { value: last.orderedBy, id: last.id }) : null,
     };
   }
 

@@ -1,33 +1,40 @@
 import { z } from 'zod';
+import type { ListOrder, ListSort } from '@/lib/datasets/list-order.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 
-/** Where a page ended: the exact time as the database prints it, and the id. */
+/** Where a page ended: what its last row was ordered by, exactly as the database prints it, and that row's id. */
 export interface ListCursor {
-  at: string | null;
+  value: string | null;
   id: string;
 }
 
-const SHAPE = z.tuple([
-  z.union([
-    z.null(),
-    z
-      .string()
-      .max(40)
-      .regex(/^[-\d]+ [\d:.]+(?:[+-][\d:]+)?$/),
-  ]),
-  z.string().max(128),
-]);
+const VALUES: Record<ListSort, z.ZodType<string | null>> = {
+  created: z
+    .string()
+    .max(40)
+    .regex(/^[-\d]+ [\d:.]+(?:[+-][\d:]+)?$/)
+    .nullable(),
+  name: z.string().max(2000),
+  examples: z.string().regex(/^-?\d{1,18}$/),
+  size: z.string().regex(/^-?\d{1,18}$/),
+};
 
-export function encodeCursor(cursor: ListCursor): string {
-  return Buffer.from(JSON.stringify([cursor.at, cursor.id])).toString('base64url');
+/** A cursor holds good for the order that it was given out with. */
+function shapeOf({ sort, descending }: ListOrder) {
+  return z.tuple([z.literal(`${sort}${descending ? '-' : '+'}`), VALUES[sort], z.string().max(128)]);
+}
+
+export function encodeCursor({ sort, descending }: ListOrder, cursor: ListCursor): string {
+  const parts = [`${sort}${descending ? '-' : '+'}`, cursor.value, cursor.id];
+  return Buffer.from(JSON.stringify(parts)).toString('base64url');
 }
 
 /** @throws invalid_cursor */
-export function decodeCursor(text: string): ListCursor {
-  const parsed = SHAPE.safeParse(parseJson(Buffer.from(text, 'base64url').toString()));
-  if (parsed.success) return { at: parsed.data[0], id: parsed.data[1] };
+export function decodeCursor(order: ListOrder, text: string): ListCursor {
+  const parsed = shapeOf(order).safeParse(parseJson(Buffer.from(text, 'base64url').toString()));
+  if (parsed.success) return { value: parsed.data[1], id: parsed.data[2] };
   throw new LongshoreError('invalid_cursor', 'This cursor is not one that we gave.', {
-    hint: 'Use next_cursor of the page before, unchanged, or leave it out to begin.',
+    hint: 'Use next_cursor of the page before, unchanged and in the same order, or leave it out to begin.',
   });
 }
 

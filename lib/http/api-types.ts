@@ -43,7 +43,7 @@ export interface DownloadLocation {
   url: string;
   token: string;
   expires_at: string;
-  provider: string;
+  provider: Replica['provider'];
   fallback_reason?: string;
 }
 

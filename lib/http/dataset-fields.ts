@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { SOURCE_FORMATS, TEXT_FORMATS } from '@/lib/ingest/types.ts';
+import { LIST_SORTS } from '@/lib/datasets/list-order.ts';
+import { pageQuery } from '@/lib/http/pagination.ts';
+import { KINDS, SOURCE_FORMATS, TEXT_FORMATS } from '@/lib/ingest/types.ts';
 
 /** `auto`, a source format, or plain text. */
 export const formatField = z.enum(['auto', ...TEXT_FORMATS, ...SOURCE_FORMATS]);
@@ -19,3 +21,13 @@ export const idempotencyKey = z
   .string()
   .regex(/^[\x21-\x7E]{1,255}$/, 'must be 1 to 255 visible ASCII characters')
   .optional();
+
+/** Newest first unless something else is asked for. */
+export const datasetListQuery = pageQuery.extend({
+  q: z.string().max(200).optional(),
+  provider: z.enum(['s3', 'supabase', 'filesystem']).optional(),
+  kind: z.enum(KINDS).optional(),
+  status: z.enum(['ready', 'uploading', 'all']).default('ready'),
+  sort: z.enum(LIST_SORTS).default('created'),
+  order: z.enum(['asc', 'desc']).default('desc'),
+});

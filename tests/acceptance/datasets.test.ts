@@ -236,6 +236,38 @@ describe('the list', () => {
   });
 });
 
+describe('the list in another order', () => {
+  async function paged(order: string): Promise<DatasetJson[]> {
+    const seen: DatasetJson[] = [];
+    for (let cursor = ''; ; ) {
+      const { body } = await getJson(`${DATASETS}?limit=2&q=ordered-${order}${cursor}`);
+      seen.push(...body.datasets);
+      if (body.next_cursor === null) return seen;
+      cursor = `&cursor=${body.next_cursor}`;
+    }
+  }
+
+  test('pages through all by name, examples and size, both ways, and by kind', async () => {
+    const records: Record<string, number> = { b: 3, A: 9, d: 3, C: 1, e: 40 };
+    for (const [name, count] of Object.entries(records)) await made(chatRecords(count), `?name=ordered-${name}`);
+    const names = async (order: string) => (await paged(order)).map(({ name }) => name.at(-1)).join('');
+    expect(await names('&sort=name&order=asc')).toBe('AbCde');
+    expect(await names('&sort=name&order=desc')).toBe('edCbA');
+    expect((await paged('&sort=examples&order=asc')).map((one) => one.total_examples)).toEqual([1, 3, 3, 9, 40]);
+    expect(await names('&sort=created&order=asc')).toBe('bAdCe');
+    const sizes = (await paged('&sort=size&order=desc')).map((one) => one.file_size_bytes ?? 0);
+    expect(sizes).toEqual([...sizes].sort((a, b) => b - a));
+    expect(await names('&kind=messages')).toBe('eCdAb');
+    expect(await names('&kind=text')).toBe('');
+  });
+
+  test('refuses the cursor of one order for another', async () => {
+    const { body } = await getJson(`${DATASETS}?limit=1&sort=name`);
+    const other = await getJson(`${DATASETS}?sort=size&cursor=${body.next_cursor}`);
+    expect(other).toMatchObject({ status: 400, body: { code: 'invalid_cursor' } });
+  });
+});
+
 describe('one dataset', () => {
   test('previews any window, gives shards that add up, and samples that repeat', async () => {
     const content = chatRecords(20_000);

@@ -1,3 +1,4 @@
+import { CircleAlert, CircleCheck, CircleDashed } from 'lucide-react';
 import type { Replica } from '../shared/api/types.ts';
 import { formatAgo } from '../shared/format.ts';
 import { Badge, type Tone } from '../shared/ui/badge.tsx';
@@ -18,15 +19,28 @@ export function providerName(provider: Replica['provider']): string {
   return NAMES[provider];
 }
 
-export function CopyBadges({ replicas }: { replicas: Replica[] }) {
+const ICONS: Record<Tone, typeof CircleCheck> = {
+  good: CircleCheck,
+  accent: CircleDashed,
+  warn: CircleDashed,
+  neutral: CircleDashed,
+  bad: CircleAlert,
+};
+
+/** One word a copy. The state is told by icon and title, and spelled out only where it is not as it should be. */
+export function CopyBadges({ replicas }: { replicas: readonly Replica[] }) {
+  if (replicas.length === 0) return <span className="text-muted">–</span>;
   return (
     <span className="flex flex-wrap gap-1">
       {replicas.map((replica) => {
         const { word, tone } = replicaState(replica);
-        const title = replica.error?.message ?? `last verified ${formatAgo(replica.verified_at)}`;
+        const Icon = ICONS[tone];
+        const title = replica.error?.message ?? `${word}, last verified ${formatAgo(replica.verified_at)}`;
         return (
           <Badge key={`${replica.provider}${replica.key}`} tone={tone} title={title}>
-            {providerName(replica.provider)} {word}
+            <Icon className="size-3" aria-hidden />
+            {providerName(replica.provider)}
+            <span className={tone === 'bad' || tone === 'warn' ? '' : 'sr-only'}>{word}</span>
           </Badge>
         );
       })}

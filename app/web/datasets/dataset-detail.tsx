@@ -1,126 +1,87 @@
 import { useQuery } from '@tanstack/react-query';
-import clsx from 'clsx';
-import type { ReactNode } from 'react';
-import { Link, useSearchParams } from 'wouter';
 import { api } from '../shared/api/client.ts';
 import type { Dataset } from '../shared/api/types.ts';
 import { formatAgo, formatBytes, formatCount, formatMoment } from '../shared/format.ts';
-import { ErrorState, Loading } from '../shared/ui/states.tsx';
+import { Badge } from '../shared/ui/badge.tsx';
+import { PageHeader } from '../shared/ui/page-header.tsx';
+import { Fact, Facts } from '../shared/ui/panel.tsx';
+import { ErrorState, ScreenSkeleton } from '../shared/ui/states.tsx';
+import { type TabDefinition, UrlTabs } from '../shared/ui/tabs.tsx';
 import { CopiesPanel } from './copies-panel.tsx';
-import { CopyBadges } from './copy-badges.tsx';
+import { replicaState } from './copy-badges.tsx';
 import { DatasetActions } from './dataset-actions.tsx';
 import { RecordsBrowser } from './records-browser.tsx';
-import { ReportPanel } from './report-panel.tsx';
+import { ReportPanel, StatisticsTab } from './report-panel.tsx';
 
-const TABS = [
-  { id: 'records', label: 'Records' },
-  { id: 'report', label: 'Report' },
-  { id: 'copies', label: 'Copies' },
-] as const;
-type TabId = (typeof TABS)[number]['id'];
+const UPLOADING_REFRESH_MS = 3000;
 
 export default function DatasetDetail({ id }: { id: string }) {
   const found = useQuery({
     queryKey: ['dataset', id],
     queryFn: ({ signal }) =>
       api<{ dataset: Dataset }>(`/api/training/dataset/${id}`, { signal }).then((answer) => answer.dataset),
+    refetchInterval: (query) => (query.state.data?.status === 'uploading' ? UPLOADING_REFRESH_MS : false),
   });
-  const [params, setParams] = useSearchParams();
-  const tab = TABS.find((known) => known.id === params.get('tab'))?.id ?? 'records';
-  if (found.isPending) return <Loading />;
-  if (found.isError) return <ErrorState error={found.error} retry={() => void found.refetch()} />;
-  const dataset = found.data;
+  if (found.isPending) return <ScreenSkeleton />;
+  if (found.isError) {
+    return (
+      <div className="flex flex-col gap-4">
+        <PageHeader title="Dataset" back={{ href: '/datasets', label: 'Datasets' }} />
+        <ErrorState error={found.error} retry={() => void found.refetch()} />
+      </div>
+    );
+  }
+  return <Detail dataset={found.data} />;
+}
+
+function Detail({ dataset }: { dataset: Dataset }) {
+  const { name, description, status } = dataset;
+  const tabs: TabDefinition[] = [
+    { id: 'records', label: 'Records', render: () => <RecordsBrowser dataset={dataset} /> },
+    { id: 'statistics', label: 'Statistics', render: () => <StatisticsTab dataset={dataset} /> },
+    { id: 'report', label: 'Report', render: () => <ReportPanel dataset={dataset} /> },
+    { id: 'copies', label: 'Copies', render: () => <CopiesPanel dataset={dataset} /> },
+  ];
   return (
     <div className="flex flex-col gap-5">
-      <div className="flex flex-wrap items-start justify-between gap-3">
-        <div className="min-w-0">
-          <Link href="/datasets" className="text-sm text-muted hover:text-accent">
-            Datasets
-          </Link>
-          <h1 className="truncate text-xl font-semibold">{dataset.name}</h1>
-          {dataset.description !== null && <p className="text-sm text-muted">{dataset.description}</p>}
-        </div>
-        <DatasetActions dataset={dataset} />
-      </div>
-      <Facts dataset={dataset} />
-      <div role="tablist" aria-label="Dataset" className="flex gap-1 border-b border-line">
-        {TABS.map(({ id: tabId, label }) => (
-          <Tab
-            key={tabId}
-            id={tabId}
-            selected={tab === tabId}
-            onSelect={() => setParams({ tab: tabId }, { replace: true })}
-          >
-            {label}
-          </Tab>
-        ))}
-      </div>
-      <div role="tabpanel" id={`panel-${tab}`} aria-labelledby={`tab-${tab}`}>
-        {tab === 'records' && <RecordsBrowser dataset={dataset} />}
-        {tab === 'report' && <ReportPanel dataset={dataset} />}
-        {tab === 'copies' && <CopiesPanel dataset={dataset} />}
-      </div>
+      <PageHeader
+        title={name}
+        badge={status === 'ready' ? undefined : <Badge tone={status === 'failed' ? 'bad' : 'accent'}>{status}</Badge>}
+        description={description === null || description === '' ? undefined : description}
+        back={{ href: '/datasets', label: 'Datasets' }}
+        actions={<DatasetActions dataset={dataset} />}
+      />
+      <DatasetFacts dataset={dataset} />
+      <UrlTabs label="Dataset" tabs={tabs} />
     </div>
   );
 }
 
-function Tab({
-  id,
-  selected,
-  onSelect,
-  children,
-}: {
-  id: TabId;
-  selected: boolean;
-  onSelect: () => void;
-  children: ReactNode;
-}) {
+function DatasetFacts({ dataset }: { dataset: Dataset }) {
+  const { kind, format, replicas } = dataset;
+  const good = replicas.filter((replica) => replicaState(replica).tone === 'good').length;
   return (
-    <button
-      type="button"
-      role="tab"
-      id={`tab-${id}`}
-      aria-selected={selected}
-      aria-controls={`panel-${id}`}
-      onClick={onSelect}
-      className={clsx(
-        '-mb-px cursor-pointer border-b-2 px-3 py-2 text-sm font-medium',
-        selected ? 'border-accent text-ink' : 'border-transparent text-muted hover:text-ink',
-      )}
-    >
-      {children}
-    </button>
+    <Facts columns={5}>
+      <Fact term="Kind" detail={format === kind ? 'as it came' : `from ${format}`} title={`${kind}, from ${format}`}>
+        {kind ?? '–'}
+      </Fact>
+      <Fact term="Examples" detail={rate(dataset)}>
+        {formatCount(dataset.total_examples)}
+      </Fact>
+      <Fact term="Size" detail={`${formatBytes(dataset.content_size_bytes)} unpacked`}>
+        {formatBytes(dataset.file_size_bytes)}
+      </Fact>
+      <Fact term="Copies" detail={`${good} of ${replicas.length} verified`}>
+        {formatCount(replicas.length)}
+      </Fact>
+      <Fact term="Created" detail={formatMoment(dataset.created_at)} title={formatMoment(dataset.created_at)}>
+        {formatAgo(dataset.created_at)}
+      </Fact>
+    </Facts>
   );
 }
 
-function Facts({ dataset }: { dataset: Dataset }) {
-  const from = dataset.format === dataset.kind ? '' : `, from ${dataset.format}`;
-  return (
-    <dl className="grid grid-cols-2 gap-x-6 gap-y-3 rounded-lg border border-line bg-surface px-4 py-3 sm:grid-cols-3 lg:grid-cols-5">
-      <Fact term="Kind">
-        <code className="text-sm">{dataset.kind ?? '–'}</code>
-        <span className="text-muted">{from}</span>
-      </Fact>
-      <Fact term="Examples">{formatCount(dataset.total_examples)}</Fact>
-      <Fact term="Size">
-        {formatBytes(dataset.file_size_bytes)}{' '}
-        <span className="text-muted">of {formatBytes(dataset.content_size_bytes)}</span>
-      </Fact>
-      <Fact term="Copies">
-        <CopyBadges replicas={dataset.replicas} />
-      </Fact>
-      <Fact term="Created">
-        <span title={formatMoment(dataset.created_at)}>{formatAgo(dataset.created_at)}</span>
-      </Fact>
-    </dl>
-  );
-}
-
-function Fact({ term, children }: { term: string; children: ReactNode }) {
-  return (
-    <div className="min-w-0">
-      <dt className="text-xs text-muted">{term}</dt>
-      <dd className="tabular mt-0.5 text-sm font-medium">{children}</dd>
-    </div>
-  );
+function rate({ content_size_bytes: bytes, total_examples: examples }: Dataset): string {
+  if (bytes === null || examples === null || examples === 0) return 'records';
+  return `about ${formatBytes(bytes / examples)} each`;
 }

@@ -1,128 +1,135 @@
-import { useInfiniteQuery } from '@tanstack/react-query';
-import { Search } from 'lucide-react';
-import { useDeferredValue, useState } from 'react';
-import { Link, useSearchParams } from 'wouter';
-import { api } from '../shared/api/client.ts';
-import type { Dataset, DatasetPage } from '../shared/api/types.ts';
-import { formatAgo, formatBytes, formatCount, formatMoment } from '../shared/format.ts';
-import { Badge } from '../shared/ui/badge.tsx';
+import { Upload } from 'lucide-react';
+import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { KINDS } from '@/lib/ingest/types.ts';
+import { formatCount } from '../shared/format.ts';
+import { useShortcut } from '../shared/shell/shortcuts.tsx';
 import { Button } from '../shared/ui/button.tsx';
+import { DataTable, type Sorting } from '../shared/ui/data-table.tsx';
+import { FilterSelect } from '../shared/ui/field.tsx';
+import { PageHeader } from '../shared/ui/page-header.tsx';
+import { SearchBox } from '../shared/ui/search-box.tsx';
 import { EmptyState, ErrorState, Loading } from '../shared/ui/states.tsx';
-import { CopyBadges } from './copy-badges.tsx';
+import { useUrlState } from '../shared/url-state.ts';
+import { datasetColumns } from './dataset-columns.tsx';
+import { type ListFilters, useDatasets } from './dataset-query.ts';
 import { UploadArea } from './upload-area.tsx';
 
-const PAGE = 50;
+const ROW_HEIGHT = 56;
+const NEWEST: Sorting = { by: 'created', descending: true };
+
+const KIND_OPTIONS = [
+  { value: '', label: 'Any kind' },
+  ...KINDS.map((kind) => ({ value: kind, label: kind.replaceAll('_', ' ') })),
+];
+const PROVIDER_OPTIONS = [
+  { value: '', label: 'Any store' },
+  { value: 's3', label: 'In S3' },
+  { value: 'supabase', label: 'In Supabase' },
+  { value: 'filesystem', label: 'On disk' },
+];
+
+/** `name`, `-name`: as it stands in the address. */
+function sortingOf(text: string): Sorting {
+  return text === '' ? NEWEST : { by: text.replace(/^-/, ''), descending: text.startsWith('-') };
+}
+
+function textOf({ by, descending }: Sorting): string {
+  return by === NEWEST.by && descending ? '' : `${descending ? '-' : ''}${by}`;
+}
 
 export default function DatasetList() {
-  const [params, setParams] = useSearchParams();
-  const [text, setText] = useState(params.get('q') ?? '');
-  const q = useDeferredValue(text.trim());
-  const pages = useInfiniteQuery({
-    queryKey: ['datasets', q],
-    queryFn: ({ pageParam, signal }) =>
-      api<DatasetPage>('/api/training/dataset', { query: { q, limit: PAGE, cursor: pageParam }, signal }),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
-  });
-  const datasets = pages.data?.pages.flatMap((page) => page.datasets) ?? [];
-  const search = (value: string) => {
-    setText(value);
-    setParams(value.trim() === '' ? {} : { q: value.trim() }, { replace: true });
-  };
   return (
     <div className="flex flex-col gap-5">
-      <div className="flex flex-wrap items-center justify-between gap-3">
-        <h1 className="text-xl font-semibold">Datasets</h1>
-        <label className="flex h-9 w-full items-center gap-2 rounded-md border border-line bg-surface px-2.5 sm:w-72">
-          <Search className="size-4 text-muted" aria-hidden />
-          <input
-            type="search"
-            aria-label="Search datasets"
-            placeholder="Search by name"
-            value={text}
-            onChange={(event) => search(event.target.value)}
-            className="w-full bg-transparent text-sm outline-none placeholder:text-muted"
-          />
-        </label>
-      </div>
+      <PageHeader title="Datasets" />
       <UploadArea />
-      {pages.isPending && <Loading />}
-      {pages.isError && <ErrorState error={pages.error} retry={() => void pages.refetch()} />}
-      {pages.isSuccess && datasets.length === 0 && <NothingFound q={q} />}
-      {datasets.length > 0 && <DatasetTable datasets={datasets} />}
-      {pages.hasNextPage && (
-        <Button className="self-center" disabled={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-          {pages.isFetchingNextPage ? 'Loading …' : 'Show more'}
-        </Button>
+      <List />
+    </div>
+  );
+}
+
+function useFilters() {
+  const [q, setQ] = useUrlState('q');
+  const [kind, setKind] = useUrlState('kind');
+  const [provider, setProvider] = useUrlState('in');
+  const [sort, setSort] = useUrlState('sort');
+  const filters: ListFilters = { q, kind, provider, sorting: sortingOf(sort) };
+  return { filters, setQ, setKind, setProvider, setSort, filtered: q !== '' || kind !== '' || provider !== '' };
+}
+
+function List() {
+  const { filters, setQ, setKind, setProvider, setSort, filtered } = useFilters();
+  const list = useDatasets(filters);
+  const datasets = useMemo(() => list.data?.pages.flatMap((page) => page.datasets) ?? [], [list.data]);
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  return (
+    <section aria-label="Your datasets" className="flex flex-col gap-3">
+      <div className="flex flex-wrap items-center gap-2">
+        <Search q={filters.q} onSearch={setQ} />
+        <FilterSelect label="Kind" value={filters.kind} options={KIND_OPTIONS} onValue={setKind} />
+        <FilterSelect label="Store" value={filters.provider} options={PROVIDER_OPTIONS} onValue={setProvider} />
+        {filtered && (
+          <Button look="quiet" onClick={() => setQ('', { alone: true })}>
+            Clear
+          </Button>
+        )}
+        {datasets.length > 0 && (
+          <p aria-live="polite" className="tabular ml-auto text-xs text-muted">
+            {hasNextPage ? `first ${formatCount(datasets.length)}` : formatCount(datasets.length)} shown
+          </p>
+        )}
+      </div>
+      {list.isPending && <Loading rows={8} />}
+      {list.isError && <ErrorState error={list.error} retry={() => void list.refetch()} />}
+      {list.isSuccess && datasets.length === 0 && <NothingFound filtered={filtered} />}
+      {datasets.length > 0 && (
+        <DataTable
+          label="Datasets"
+          rows={datasets}
+          columns={datasetColumns}
+          rowKey={(dataset) => dataset.id}
+          rowHeight={ROW_HEIGHT}
+          sorting={filters.sorting}
+          onSort={(sorting) => setSort(textOf(sorting))}
+          onEnd={more}
+        />
       )}
-    </div>
+    </section>
   );
 }
 
-function NothingFound({ q }: { q: string }) {
-  if (q !== '')
-    return <EmptyState title={`Nothing is called “${q}”`}>Search looks at names and descriptions.</EmptyState>;
+/** Typing stays quick: the address, and with it the list, follows when there is time. */
+function Search({ q, onSearch }: { q: string; onSearch: (q: string) => void }) {
+  const [text, setText] = useState(q);
+  const later = useDeferredValue(text.trim());
+  const input = useRef<HTMLInputElement>(null);
+  const sent = useRef(q);
+  useEffect(() => {
+    if (later === sent.current) return;
+    sent.current = later;
+    onSearch(later);
+  }, [later, onSearch]);
+  useEffect(() => {
+    if (q === sent.current) return;
+    sent.current = q;
+    setText(q);
+  }, [q]);
+  useShortcut('/', 'Search datasets', () => input.current?.focus());
   return (
-    <EmptyState title="No datasets yet">
-      Drop a file above: JSONL, JSON, CSV or Parquet, plain or compressed. Every record is checked before anything is
-      stored.
+    <SearchBox label="Search datasets" placeholder="Search by name" value={text} onValue={setText} inputRef={input} />
+  );
+}
+
+function NothingFound({ filtered }: { filtered: boolean }) {
+  if (filtered) {
+    return <EmptyState title="No dataset matches">Search looks at names and descriptions.</EmptyState>;
+  }
+  return (
+    <EmptyState title="No datasets yet" icon={<Upload className="size-6" aria-hidden />}>
+      Drop a file anywhere on this page: JSONL, JSON, CSV, text or Parquet, plain or compressed. Every record is checked
+      before anything is stored.
     </EmptyState>
-  );
-}
-
-function DatasetTable({ datasets }: { datasets: Dataset[] }) {
-  return (
-    <div className="overflow-x-auto rounded-lg border border-line bg-surface">
-      <table className="w-full text-sm">
-        <thead>
-          <tr className="border-b border-line text-left text-xs text-muted">
-            <th className="px-4 py-2 font-medium">Name</th>
-            <th className="px-3 py-2 font-medium max-sm:hidden">Kind</th>
-            <th className="px-3 py-2 text-right font-medium max-sm:hidden">Examples</th>
-            <th className="px-3 py-2 text-right font-medium max-sm:hidden">Size</th>
-            <th className="px-3 py-2 font-medium">Copies</th>
-            <th className="px-4 py-2 text-right font-medium max-md:hidden">Created</th>
-          </tr>
-        </thead>
-        <tbody>
-          {datasets.map((dataset) => (
-            <DatasetRow key={dataset.id} dataset={dataset} />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function DatasetRow({ dataset }: { dataset: Dataset }) {
-  return (
-    <tr className="border-b border-line last:border-0 hover:bg-sunken">
-      <td className="max-w-64 px-4 py-2.5">
-        <Link href={`/datasets/${dataset.id}`} className="block truncate font-medium hover:text-accent">
-          {dataset.name}
-        </Link>
-        <span className="tabular block truncate text-xs text-muted sm:hidden">
-          {formatCount(dataset.total_examples)} examples, {formatBytes(dataset.file_size_bytes)}
-        </span>
-        {dataset.description !== null && (
-          <span className="block truncate text-xs text-muted">{dataset.description}</span>
-        )}
-      </td>
-      <td className="px-3 py-2.5 max-sm:hidden">
-        {dataset.status === 'ready' ? (
-          <code className="text-xs">{dataset.kind}</code>
-        ) : (
-          <Badge tone="accent">{dataset.status}</Badge>
-        )}
-      </td>
-      <td className="tabular px-3 py-2.5 text-right max-sm:hidden">{formatCount(dataset.total_examples)}</td>
-      <td className="tabular px-3 py-2.5 text-right max-sm:hidden">{formatBytes(dataset.file_size_bytes)}</td>
-      <td className="px-3 py-2.5">
-        <CopyBadges replicas={dataset.replicas} />
-      </td>
-      <td className="px-4 py-2.5 text-right text-muted max-md:hidden" title={formatMoment(dataset.created_at)}>
-        {formatAgo(dataset.created_at)}
-      </td>
-    </tr>
   );
 }

@@ -1,58 +1,102 @@
-import { Clipboard, Download } from 'lucide-react';
+import type { ColumnDef } from '@tanstack/react-table';
+import { Download } from 'lucide-react';
+import { useMemo } from 'react';
 import type { FileFinding } from '../shared/api/types.ts';
 import { formatCount } from '../shared/format.ts';
-import { Button } from '../shared/ui/button.tsx';
+import { AnchorButton } from '../shared/ui/button.tsx';
+import { CopyButton } from '../shared/ui/copy.tsx';
+import { DataTable } from '../shared/ui/data-table.tsx';
 
-/** What is wrong with a file: where, what, why, how to mend it. Can be taken away as text. */
-export function FindingsTable({ findings }: { findings: FileFinding[] }) {
-  const text = () =>
-    findings.map((f) => [f.line ?? '-', f.path ?? '-', f.code, f.message, f.hint ?? ''].join('\t')).join('\n');
+const HEADS = ['line', 'record', 'path', 'code', 'message', 'hint', 'excerpt'] as const;
+
+export interface FindingsTableProps {
+  findings: readonly FileFinding[];
+  /** All that were found, where not all are listed. */
+  total?: number;
+  /** Of the file, for the name of the download. */
+  name: string;
+}
+
+/** What is wrong with a file: where, what, how to mend it. Can be taken away as a table. */
+export function FindingsTable({ findings, total = findings.length, name }: FindingsTableProps) {
+  const columns = useMemo(findingColumns, []);
+  const text = () => tableText(findings);
+  const listed =
+    total > findings.length ? `${formatCount(findings.length)} of ${formatCount(total)}` : formatCount(total);
   return (
-    <div className="flex flex-col gap-2">
-      <div className="flex items-center justify-between gap-2">
-        <p className="text-xs text-muted">{formatCount(findings.length)} findings</p>
+    <div className="flex min-w-0 flex-col gap-2">
+      <div className="flex flex-wrap items-center justify-between gap-2">
+        <p className="tabular text-sm font-medium">
+          {listed} {total === 1 ? 'finding' : 'findings'}
+        </p>
         <span className="flex gap-1">
-          <Button look="quiet" className="h-7" onClick={() => void navigator.clipboard.writeText(text())}>
-            <Clipboard className="size-3.5" aria-hidden /> Copy
-          </Button>
-          <a
-            download="findings.tsv"
+          <CopyButton text={text} />
+          <AnchorButton
+            look="quiet"
+            className="h-7 px-2"
+            download={`${name}.findings.tsv`}
             href={`data:text/tab-separated-values;charset=utf-8,${encodeURIComponent(text())}`}
-            className="inline-flex h-7 items-center gap-1.5 rounded-md px-3 text-sm font-medium text-muted hover:bg-sunken hover:text-ink"
           >
             <Download className="size-3.5" aria-hidden /> Download
-          </a>
+          </AnchorButton>
         </span>
       </div>
-      <div className="max-h-96 overflow-auto rounded-md border border-line">
-        <table className="w-full text-sm">
-          <thead className="sticky top-0 bg-sunken text-left text-xs text-muted">
-            <tr>
-              <th className="px-3 py-1.5 text-right font-medium">Line</th>
-              <th className="px-3 py-1.5 font-medium">Where</th>
-              <th className="px-3 py-1.5 font-medium">What, and how to mend it</th>
-            </tr>
-          </thead>
-          <tbody>
-            {findings.map((finding) => (
-              <tr
-                key={`${finding.line}|${finding.record}|${finding.path}|${finding.code}`}
-                className="border-t border-line align-top"
-              >
-                <td className="tabular px-3 py-1.5 text-right text-muted">{finding.line ?? finding.record ?? '–'}</td>
-                <td className="px-3 py-1.5">
-                  <code className="text-xs break-all">{finding.path ?? 'file'}</code>
-                </td>
-                <td className="px-3 py-1.5">
-                  {finding.message}
-                  {finding.hint !== null && <span className="block text-muted">{finding.hint}</span>}
-                  <code className="text-xs text-muted">{finding.code}</code>
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable label="Findings" rows={findings} columns={columns} rowKey={keyOf} />
+    </div>
+  );
+}
+
+function keyOf(finding: FileFinding): string {
+  return [finding.line, finding.record, finding.path, finding.code, finding.message].join('|');
+}
+
+/** Tabs and line ends inside a field would break the table. */
+function tableText(findings: readonly FileFinding[]): string {
+  const cell = (value: unknown) => String(value ?? '').replaceAll(/[\t\r\n]+/g, ' ');
+  const rows = findings.map((finding) => HEADS.map((head) => cell(finding[head])).join('\t'));
+  return `${[HEADS.join('\t'), ...rows].join('\n')}\n`;
+}
+
+function findingColumns(): ColumnDef<FileFinding>[] {
+  return [
+    {
+      id: 'line',
+      header: 'Line',
+      cell: ({ row: { original: one } }) => (
+        <span className="text-muted" title={one.record === null ? undefined : `record ${formatCount(one.record)}`}>
+          {one.line ?? one.record ?? '–'}
+        </span>
+      ),
+      meta: { align: 'right', className: 'w-16 align-top' },
+    },
+    {
+      id: 'path',
+      header: 'Where',
+      cell: ({ row: { original: one } }) => <code className="text-xs break-all">{one.path ?? 'file'}</code>,
+      meta: { from: 'md', className: 'w-52 align-top' },
+    },
+    {
+      id: 'message',
+      header: 'What, and how to mend it',
+      cell: ({ row: { original: one } }) => <What finding={one} />,
+    },
+  ];
+}
+
+function What({ finding: { path, code, message, hint, excerpt } }: { finding: FileFinding }) {
+  return (
+    <div className="flex min-w-0 flex-col gap-0.5">
+      <span className="break-words">{message}</span>
+      {hint !== null && <span className="break-words text-muted">{hint}</span>}
+      {excerpt !== null && excerpt !== undefined && excerpt !== '' && (
+        <code className="mt-0.5 block truncate rounded bg-sunken px-1.5 py-0.5 text-xs" title={excerpt}>
+          {excerpt}
+        </code>
+      )}
+      <span className="flex flex-wrap gap-x-2 text-xs text-muted">
+        <code>{code}</code>
+        {path !== null && <code className="break-all md:hidden">{path}</code>}
+      </span>
     </div>
   );
 }

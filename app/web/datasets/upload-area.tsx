@@ -87,7 +87,7 @@ function Failure({ state }: { state: Extract<UploadState, { step: 'failed' }> })
         {state.problem.hint !== undefined && <p className="mt-0.5">{state.problem.hint}</p>}
       </div>
       {state.problem.errors !== undefined && state.problem.errors.length > 0 && (
-        <FindingsTable findings={state.problem.errors} />
+        <FindingsTable findings={state.problem.errors} name={state.name} />
       )}
     </>
   );

@@ -1,18 +1,10 @@
-import { z } from 'zod';
-import { idempotencyKey } from '@/lib/http/dataset-fields.ts';
+import { datasetListQuery, idempotencyKey } from '@/lib/http/dataset-fields.ts';
 import { endpoint } from '@/lib/http/endpoint.ts';
 import { incomingFile } from '@/lib/http/incoming-file.ts';
-import { pageQuery } from '@/lib/http/pagination.ts';
 import { json } from '@/lib/http/responses.ts';
 
-const listQuery = pageQuery.extend({
-  q: z.string().max(200).optional(),
-  provider: z.enum(['s3', 'supabase', 'filesystem']).optional(),
-  status: z.enum(['ready', 'uploading', 'all']).default('ready'),
-});
-
 export const GET = endpoint(
-  { auth: 'user', summary: 'Your datasets, newest first', query: listQuery },
+  { auth: 'user', summary: 'Your datasets', query: datasetListQuery },
   async ({ app, user, query }) => json(await app.datasets.service.list(user.userId, query)),
 );
 
