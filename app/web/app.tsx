@@ -8,6 +8,7 @@ import { ScreenBoundary } from './shared/shell/screen-boundary.tsx';
 import { ShortcutProvider } from './shared/shell/shortcuts.tsx';
 import { EmptyState, ScreenSkeleton } from './shared/ui/states.tsx';
 import { ToastProvider } from './shared/ui/toast.tsx';
+import { UploadProvider } from './uploads/upload-provider.tsx';
 
 const SCREENS = PLACES.map(({ href, load }): { href: string; Screen: ComponentType } => ({ href, Screen: lazy(load) }));
 const DatasetDetail = lazy(() => import('./datasets/dataset-detail.tsx'));
@@ -19,13 +20,15 @@ export function App() {
       <SessionGate>
         <LiveEvents>
           <ShortcutProvider>
-            <Layout>
-              <ScreenBoundary>
-                <Suspense fallback={<ScreenSkeleton />}>
-                  <Screens />
-                </Suspense>
-              </ScreenBoundary>
-            </Layout>
+            <UploadProvider>
+              <Layout>
+                <ScreenBoundary>
+                  <Suspense fallback={<ScreenSkeleton />}>
+                    <Screens />
+                  </Suspense>
+                </ScreenBoundary>
+              </Layout>
+            </UploadProvider>
           </ShortcutProvider>
         </LiveEvents>
       </SessionGate>

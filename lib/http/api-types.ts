@@ -81,6 +81,8 @@ export interface Problem {
   hint?: string;
   request_id?: string;
   errors?: FileFinding[];
+  /** All that were found, where `errors` lists the first. */
+  errors_total?: number;
   /** Of a credential test that failed. */
   report?: DoctorReport;
   /** Whose only copies would be lost, at most 100 of `dataset_count`. */

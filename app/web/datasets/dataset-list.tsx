@@ -10,9 +10,9 @@ import { PageHeader } from '../shared/ui/page-header.tsx';
 import { SearchBox } from '../shared/ui/search-box.tsx';
 import { EmptyState, ErrorState, Loading } from '../shared/ui/states.tsx';
 import { useUrlState } from '../shared/url-state.ts';
+import { UploadArea } from '../uploads/upload-area.tsx';
 import { datasetColumns } from './dataset-columns.tsx';
 import { type ListFilters, useDatasets } from './dataset-query.ts';
-import { UploadArea } from './upload-area.tsx';
 
 const ROW_HEIGHT = 56;
 const NEWEST: Sorting = { by: 'created', descending: true };

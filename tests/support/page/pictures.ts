@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import type { FurnishedSite } from './furnished-site.ts';
+import { brokenFile } from './sample-files.ts';
 
 /** A screen in a state worth looking at. */
 export interface Picture {
@@ -10,7 +11,7 @@ export interface Picture {
 }
 
 /** Every screen, and what opens over it. */
-export function pictures(site: FurnishedSite): Picture[] {
+export function pictures(site: Pick<FurnishedSite, 'datasetIds'>): Picture[] {
   const dataset = (name: string) => `/datasets/${site.datasetIds.get(name)}`;
   const chats = dataset('ferry-support-2026-q3.jsonl');
   return [
@@ -20,8 +21,36 @@ export function pictures(site: FurnishedSite): Picture[] {
     { name: 'dataset-records', path: chats },
     { name: 'dataset-records-tools', path: dataset('booking-agent-traces.jsonl') },
     { name: 'dataset-records-preference', path: dataset('answer-preferences-v2.jsonl') },
+    { name: 'dataset-records-raw', path: `${chats}?view=raw&at=400` },
+    { name: 'dataset-statistics', path: `${chats}?tab=statistics` },
     { name: 'dataset-report', path: `${chats}?tab=report` },
     { name: 'dataset-copies', path: `${chats}?tab=copies` },
+    {
+      name: 'dataset-download',
+      path: chats,
+      prepare: async (page) => {
+        await page.getByRole('button', { name: 'Download' }).click();
+        await page.getByText('Fetch it without a key').waitFor();
+      },
+    },
+    {
+      name: 'dataset-delete',
+      path: chats,
+      prepare: async (page) => {
+        await page.getByRole('button', { name: 'Delete' }).click();
+        await page.getByRole('alertdialog').waitFor();
+      },
+    },
+    {
+      name: 'upload-refused',
+      path: '/datasets',
+      prepare: async (page) => {
+        const { name, content } = brokenFile();
+        const buffer = Buffer.from(content);
+        await page.getByLabel('Dataset files').setInputFiles({ name, mimeType: 'application/jsonl', buffer });
+        await page.getByText('Nothing was sent').waitFor();
+      },
+    },
     { name: 'secrets', path: '/secrets' },
     { name: 'secrets-aws', path: '/secrets?provider=aws' },
     { name: 'secrets-huggingface', path: '/secrets?provider=huggingface' },

@@ -1,0 +1,11 @@
+import type { FileCheck } from './check-file.ts';
+
+export interface ToCheck {
+  file: File;
+  maxRecordBytes?: number;
+}
+
+export type FromCheck =
+  | { type: 'progress'; records: number; bytes: number }
+  | { type: 'done'; check: FileCheck }
+  | { type: 'failed'; message: string };
