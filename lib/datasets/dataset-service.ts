@@ -5,10 +5,8 @@ import type { DatasetReader, RecordPage, Shard } from '@/lib/datasets/dataset-re
 import type { DatasetRemover } from '@/lib/datasets/dataset-remover.ts';
 import type { DatasetRepository, ListedStatus } from '@/lib/datasets/dataset-repository.ts';
 import { decodeCursor, encodeCursor } from '@/lib/datasets/list-cursor.ts';
-import type { ManifestPublisher } from '@/lib/datasets/manifest-publisher.ts';
 import type { ListSort } from '@/lib/datasets/list-order.ts';
-import type { ManifestRebuilder } from '@/lib/datasets/manifest-rebuilder.ts';
-import type { ManifestWriter } from '@/lib/datasets/manifest-writer.ts';
+import type { ManifestPublisher } from '@/lib/datasets/manifest-publisher.ts';
 import { datasetUploading } from '@/lib/datasets/reader-errors.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { IngestReport, Kind } from '@/lib/ingest/types.ts';
