@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -17,8 +17,15 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** A file is an entry point by its name, so that adding a worker or a route needs no list. */
 const ENTRY = /^(cli\/main|server\/main|app\/(api|\(root\))\/.*\/?route|(lib|server)\/.*\.(worker|process))\.ts$/;
 
+/** The page, which has a build of its own, stays: tests build the server anew and open the page that is there. */
+async function removeServer(): Promise<void> {
+  const built = await readdir(`${root}/dist`).catch(() => []);
+  const server = built.filter((name) => name !== 'web');
+  await Promise.all(server.map((name) => rm(`${root}/dist/${name}`, { recursive: true, force: true })));
+}
+
 async function buildServer(): Promise<void> {
-  await rm(`${root}/dist`, { recursive: true, force: true });
+  await removeServer();
   await build({
     absWorkingDir: root,
     entryPoints: sourceFiles(root, ['app', 'cli', 'lib', 'server'], ENTRY),

@@ -1,5 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll } from 'vitest';
+import { projectRoot } from '@/lib/config/entry-points.ts';
 import { type OpenedPage, openSite, startBrowser } from './browser.ts';
 import { type FurnishedSite, startSite } from './furnished-site.ts';
 
@@ -18,6 +21,8 @@ export function browserLab(prepare: (site: FurnishedSite) => Promise<void> = asy
     return made;
   };
   beforeAll(async () => {
+    if (!existsSync(join(projectRoot(), 'dist/web/index.html')))
+      throw new Error('The page is not built: npm run build');
     const [site, browser] = await Promise.all([startSite(), startBrowser()]);
     made = { site, browser };
     await prepare(site);
