@@ -19,7 +19,14 @@ export type ItemOutcome =
   /** Not now: the item waits. `counts`: another such outcome brings it nearer to `failed`. */
   | { kind: 'later'; fault: ItemFault; delayMs: number; counts: boolean }
   /** Bytes differ from their first hash. */
-  | { kind: 'mismatch'; fault: ItemFault; sourceSha256: string | null; destinationSha256: string | null }
+  | {
+      kind: 'mismatch';
+      fault: ItemFault;
+      /** The first hash, which every read must give. */
+      expectedSha256?: string;
+      sourceSha256: string | null;
+      destinationSha256: string | null;
+    }
   | { kind: 'failed'; fault: ItemFault }
   /** The attempt is somebody else's by now, or this process stops: nothing is written. */
   | { kind: 'left' };

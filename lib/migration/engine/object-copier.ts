@@ -240,9 +240,9 @@ export class ObjectCopier {
   }
 
   /** A copy that does not prove itself does not stay. */
-  async #withoutCopy({ item, destination }: Ends, outcome: ItemOutcome): Promise<ItemOutcome> {
+  async #withoutCopy({ item, destination, expected }: Ends, outcome: ItemOutcome): Promise<ItemOutcome> {
     await this.#remains.removeAt(item, destination);
-    return outcome;
+    return outcome.kind === 'mismatch' ? { ...outcome, expectedSha256: expected } : outcome;
   }
 }
 

@@ -218,8 +218,8 @@ export class RunSession {
         return journal.postpone(item, outcome.fault, outcome.delayMs, { failures });
       }
       case 'mismatch': {
-        const { fault, sourceSha256, destinationSha256 } = outcome;
-        const again = { uploadState: null, copiedAt: null, bytesCopied: 0 };
+        const { fault, expectedSha256, sourceSha256, destinationSha256 } = outcome;
+        const again = { uploadState: null, copiedAt: null, bytesCopied: 0, expectedSha256 };
         const facts = { ...again, sourceSha256, destinationSha256, mismatches: item.mismatches + 1 };
         if (facts.mismatches >= MAX_MISMATCHES) return journal.end(item, 'quarantined', { ...fault, ...facts });
         return journal.postpone(item, fault, MISMATCH_DELAY_MS, facts);
