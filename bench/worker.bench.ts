@@ -118,6 +118,6 @@ function row(kind: SampleKind, bytes: number, rounds: readonly Round[]): (string
 
 console.log(`${describeMachine()}, medians of ${ROUNDS} rounds\n`);
 printTable(
-  ['worker', 'curl MB/s', 'fetch MB/s', 'fetch / curl', 'all, s', 'all / shell', 'peak MiB'],
+  ['worker', 'curl MB/s', 'fetch MB/s', 'fetch / curl', 'all, s', 'shell time / ours', 'peak MiB'],
   [await measure('chat'), await measure('alpaca')],
 );
