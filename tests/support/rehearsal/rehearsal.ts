@@ -39,16 +39,20 @@ export interface RehearsalResult {
 export async function rehearse(options: RehearsalOptions): Promise<RehearsalResult> {
   const stage = await openStage();
   try {
-    return await new Rehearsal(stage, options).run();
+    return await new Rehearsal(stage, options).runToEnd();
   } finally {
     await stage.close();
   }
 }
 
+/** One for what there was, one or two for what came meanwhile, one that finds nothing. */
+const MOST_RUNS = 20;
+
 interface Run {
   id: string;
   state: string;
   counts: Record<string, number>;
+  errors: { code: string; count: number; message: string }[];
 }
 
 class Rehearsal {
@@ -68,7 +72,17 @@ class Rehearsal {
     this.#traffic = new Traffic(stage, this.#ledger, { seed: options.seed, pauseMs: options.pauseMs ?? 300 });
   }
 
-  async run(): Promise<RehearsalResult> {
+  /** However it ends, nobody writes any more when it has. */
+  async runToEnd(): Promise<RehearsalResult> {
+    try {
+      return await this.#run();
+    } catch (error) {
+      await this.#traffic.stop().catch((reason) => this.#say(`the traffic met ${reason}`));
+      throw error;
+    }
+  }
+
+  async #run(): Promise<RehearsalResult> {
     const { seed: number, datasets, users = 12, largestBytes = 200e6 } = this.#options;
     const cast = castOf(number, { datasets, users, largestBytes });
     const [seeding, bytes] = await timed(() => seed(this.#stage, cast, this.#ledger));
@@ -111,7 +125,10 @@ class Rehearsal {
     }
     await this.#traffic.stop();
     this.#say('the last kill is done, nobody writes any more');
-    while (!(await this.#goOn())) await sleep(250);
+    while (!(await this.#goOn())) {
+      if (this.#runs.size > MOST_RUNS) throw new Error('runs follow each other without coming to an end');
+      await sleep(250);
+    }
   }
 
   /** A run that ended is followed by another, for what came since. True when there was nothing left. */
@@ -127,7 +144,7 @@ class Rehearsal {
 
   /** Once for each state of things, so that a long rehearsal shows that it lives. */
   #tell(run: Run | undefined): void {
-    const state = `${this.#kills} kills; run ${this.#runs.size} ${run?.state}: ${JSON.stringify(run?.counts)}`;
+    const state = `${this.#kills} kills; run ${this.#runs.size} ${run?.state}: ${JSON.stringify(run?.counts)} ${errorsOf(run)}`;
     if (state !== this.#told) this.#say(state);
     this.#told = state;
   }
@@ -175,6 +192,10 @@ class Rehearsal {
   #say(text: string): void {
     this.#options.say?.(text);
   }
+}
+
+function errorsOf(run: Run | undefined): string {
+  return (run?.errors ?? []).map(({ code, count, message }) => `${count} ${code} (${message})`).join(', ');
 }
 
 async function timed<T>(work: () => Promise<T>): Promise<[number, T]> {

@@ -13,6 +13,7 @@ export class Traffic {
   readonly #pauseMs: number;
   readonly #stopping = new AbortController();
   readonly #workers: Promise<void>[] = [];
+  #failure: unknown;
   uploads = 0;
   deletions = 0;
 
@@ -31,9 +32,11 @@ export class Traffic {
     this.#begin('new', (name, random) => this.#longshoreTurn(name, random));
   }
 
+  /** @throws what one of the parties met that it should not have */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await Promise.all(this.#workers);
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #begin(kind: string, turn: (name: string, random: Random) => Promise<void>): void {
@@ -44,7 +47,11 @@ export class Traffic {
         await sleep(this.#pauseMs * (0.5 + random()));
       }
     };
-    this.#workers.push(work());
+    const failed = (error: unknown) => {
+      this.#failure ??= error;
+      this.#stopping.abort();
+    };
+    this.#workers.push(work().catch(failed));
   }
 
   async #oldTurn(name: string, random: Random): Promise<void> {
