@@ -77,7 +77,8 @@ export class DatasetRepository {
 
   async insert(tx: Executor, row: NewDataset, report: IngestReport): Promise<void> {
     await tx.insert(T).values(row);
-    await tx.insert(datasetReports).values({ datasetId: row.id, userId: row.userId, report });
+    // A row that comes back may find its report still there.
+    await tx.insert(datasetReports).values({ datasetId: row.id, userId: row.userId, report }).onConflictDoNothing();
   }
 
   /** The whole row, for those who hold its attempt and for recovery; never for a request. */

@@ -73,6 +73,8 @@ export class ManifestReconciler {
     const { id } = manifest.dataset;
     if (manifest.installation_id !== installationId) return 'refuted';
     if (await datasets.exists(id)) return 'known';
+    // Somebody else deleted the row, and what is left is being cleared away: nothing is to be brought back for that.
+    if (await tombstones.isBeingCleared(id)) return 'deleted';
     const deleted = (await files.isBuried(id)) || (await tombstones.namesDataset(id));
     return this.#restore(manifest, deleted);
   }

@@ -1,7 +1,7 @@
 import { and, asc, eq, isNotNull, isNull, lte, sql } from 'drizzle-orm';
 import type { Database, Executor } from '@/lib/db/database.ts';
 import { newId } from '@/lib/db/ids.ts';
-import { tombstones } from '@/lib/db/schema.ts';
+import { legacyDeletes, tombstones } from '@/lib/db/schema.ts';
 import type { Replica } from '@/lib/placement/replica.ts';
 
 export type Tombstone = typeof tombstones.$inferSelect;
@@ -60,6 +60,16 @@ export class TombstoneRepository {
       .where(and(eq(tombstones.datasetId, datasetId), eq(tombstones.reason, DATASET_DELETED)))
       .limit(1);
     return row !== undefined;
+  }
+
+  /** True when the row was deleted by another application, and the rest is to follow. */
+  async isBeingCleared(datasetId: string, executor: Executor = this.#db): Promise<boolean> {
+    const rows = await executor
+      .select({ id: legacyDeletes.id })
+      .from(legacyDeletes)
+      .where(eq(legacyDeletes.datasetId, datasetId))
+      .limit(1);
+    return rows.length > 0;
   }
 
   /** Forgets what was settled longer ago than `days`. */

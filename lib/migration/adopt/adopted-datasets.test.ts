@@ -207,6 +207,17 @@ describeDatabase('datasets of an application from before Longshore', (database) 
     expect(await copies('twin')).toEqual([]);
   });
 
+  test('a dataset of ours that the old application deletes is not brought back by its manifest', async () => {
+    const { id } = await lab.parts.creator.create(await lab.draft());
+    await database.db.execute(sql`delete from public.training_datasets where id = ${id}`);
+    await lab.parts.manifestReconciler.reconcileHost();
+    expect(await row(id)).toBeUndefined();
+    await follow();
+    await lab.parts.manifestReconciler.reconcileHost();
+    expect(await row(id)).toBeUndefined();
+    expect(await lab.remains()).toMatchObject({ bucket: [], spool: [], manifests: [] });
+  });
+
   test('a row that is deleted and written again keeps its object', async () => {
     await adopted('a', oldObject(4));
     await follow();
