@@ -6,7 +6,8 @@ import { LiveEvents } from './shared/live/live-events.tsx';
 import { Layout } from './shared/shell/layout.tsx';
 import { ScreenBoundary } from './shared/shell/screen-boundary.tsx';
 import { ShortcutProvider } from './shared/shell/shortcuts.tsx';
-import { EmptyState, ScreenSkeleton } from './shared/ui/states.tsx';
+import { PageHeader } from './shared/ui/page-header.tsx';
+import { ScreenSkeleton } from './shared/ui/states.tsx';
 import { ToastProvider } from './shared/ui/toast.tsx';
 import { UploadProvider } from './uploads/upload-provider.tsx';
 
@@ -47,7 +48,7 @@ function Screens() {
       ))}
       <Route path="/datasets/:id">{({ id }) => <DatasetDetail id={id} key={id} />}</Route>
       <Route>
-        <EmptyState title="There is no such page">Perhaps the address was cut off when it was copied.</EmptyState>
+        <PageHeader title="There is no such page" description="Perhaps the address was cut off when it was copied." />
       </Route>
     </Switch>
   );

@@ -48,7 +48,7 @@ export function Layout({ children }: { children: ReactNode }) {
 
 function Side({ onSearch, onHelp }: { onSearch: () => void; onHelp: () => void }) {
   return (
-    <div className="flex items-center gap-1 border-b border-line bg-surface px-3 py-1.5 md:sticky md:top-0 md:h-dvh md:flex-col md:items-stretch md:gap-0 md:border-r md:border-b-0 md:px-3 md:py-4">
+    <header className="flex items-center gap-1 border-b border-line bg-surface px-3 py-1.5 md:sticky md:top-0 md:h-dvh md:flex-col md:items-stretch md:gap-0 md:border-r md:border-b-0 md:px-3 md:py-4">
       <Link href="/datasets" className="flex items-center gap-2.5 rounded-md px-2 py-1 font-semibold tracking-tight">
         <img src="/favicon.svg" alt="" className="size-6" />
         Longshore
@@ -56,12 +56,13 @@ function Side({ onSearch, onHelp }: { onSearch: () => void; onHelp: () => void }
       <button
         type="button"
         onClick={onSearch}
-        aria-label="Search and go anywhere"
         className="ml-auto flex size-8 cursor-pointer items-center justify-center gap-2 rounded-md text-sm text-muted hover:bg-sunken hover:text-ink md:mt-4 md:mb-3 md:ml-0 md:w-full md:justify-start md:border md:border-line md:bg-ground md:px-2 md:hover:border-line-strong"
       >
         <Search className="size-4" aria-hidden />
-        <span className="flex-1 text-left max-md:hidden">Search</span>
-        <kbd className="font-sans text-xs max-md:hidden">Ctrl K</kbd>
+        <span className="flex-1 text-left max-md:sr-only">Search</span>
+        <kbd aria-hidden className="font-sans text-xs max-md:hidden">
+          Ctrl K
+        </kbd>
       </button>
       <nav aria-label="Main" className="flex flex-1 flex-col gap-0.5 max-md:hidden">
         {PLACES.map((place) => (
@@ -69,7 +70,7 @@ function Side({ onSearch, onHelp }: { onSearch: () => void; onHelp: () => void }
         ))}
       </nav>
       <Account onHelp={onHelp} />
-    </div>
+    </header>
   );
 }
 
