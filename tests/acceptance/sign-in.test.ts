@@ -9,13 +9,14 @@ interface Operation {
   admin: boolean;
 }
 
-/** What anybody may ask: health, signing in and out, and what a signature opens. Nothing else, whatever is added. */
+/** What anybody may ask: health, signing in and out, what a signature opens, the worker's program. Nothing else, whatever is added. */
 const OPEN_TO_ALL = [
   'delete /signin',
   'get /files/{path}',
   'get /healthz',
   'get /readyz',
   'get /signin',
+  'get /training_server.py',
   'head /files/{path}',
   'post /signin',
 ];

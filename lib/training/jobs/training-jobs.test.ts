@@ -179,18 +179,24 @@ describe('the reaper', () => {
 });
 
 describe('what a provider rents out', () => {
-  test.each(['cancelled', 'completed', 'failed'] as const)('is ended when the job is %s', async (state) => {
-    const job = await make({ target: 'runpod' });
-    const { service, remotes } = training();
-    await service.starting(job, { provider: 'runpod', state: 'creating' });
-    await service.starting(job, pod);
-    const error = { code: 'quota', message: 'm', hint: null, stage: 'deploy' };
-    if (state === 'cancelled') await service.cancel(userId, job.id);
-    else await service.settle(job, state === 'failed' ? { state, error } : { state });
-    expect(await queuedEnds()).toEqual([pod]);
-    await remotes.end({ training_job_id: job.id, remote: pod });
-    expect((await service.get(userId, job.id)).remote).toEqual({ ...pod, state: 'ended' });
-  });
+  test.each(['cancelled', 'completed', 'failed'] as const)(
+    'is ended when the job is %s, and not before',
+    async (state) => {
+      const job = await make({ target: 'runpod' });
+      const { service, remotes } = training();
+      await service.starting(job, { provider: 'runpod', state: 'creating' });
+      await service.starting(job, pod);
+      const error = { code: 'quota', message: 'm', hint: null, stage: 'deploy' };
+      if (state === 'cancelled') await service.cancel(userId, job.id);
+      else await service.settle(job, state === 'failed' ? { state, error } : { state });
+      expect(await queuedEnds()).toEqual([pod]);
+      // Without the user's key nobody can end it: that is said, and tried again, and never taken for an end.
+      await expect(remotes.end({ training_job_id: job.id, remote: pod })).rejects.toThrow(
+        'may still run and cost money',
+      );
+      expect((await service.get(userId, job.id)).remote).toEqual(pod);
+    },
+  );
 
   test('is ended when the job was cancelled while it was being made', async () => {
     const job = await make({ target: 'runpod' });

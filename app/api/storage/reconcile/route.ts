@@ -7,7 +7,7 @@ import { scopeBody, scopeUser } from '@/lib/http/storage-requests.ts';
 export const POST = endpoint(
   {
     auth: 'user',
-    summary: 'Compare where copies should be with where they are: yours, or all (admins)',
+    summary: 'Compare where copies should be with where they are: yours, or for an admin all',
     body: scopeBody,
     answer: z.object({ job_id: z.string() }),
     answerStatus: 202,
