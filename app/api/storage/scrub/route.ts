@@ -12,7 +12,7 @@ export const GET = endpoint(
 export const POST = endpoint(
   {
     auth: 'user',
-    summary: 'Read copies back now: your own, or all (admins)',
+    summary: 'Read copies back now: your own, or for an admin all',
     body: scopeBody,
     answer: scrubRunView,
     answerStatus: 202,
