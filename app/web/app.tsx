@@ -13,6 +13,7 @@ import { UploadProvider } from './uploads/upload-provider.tsx';
 
 const SCREENS = PLACES.map(({ href, load }): { href: string; Screen: ComponentType } => ({ href, Screen: lazy(load) }));
 const DatasetDetail = lazy(() => import('./datasets/dataset-detail.tsx'));
+const JobDetail = lazy(() => import('./training/job-detail.tsx'));
 
 /** Every screen has an address that can be shared, and which holds what is chosen in it. */
 export function App() {
@@ -47,6 +48,7 @@ function Screens() {
         <Route key={href} path={href} component={Screen} />
       ))}
       <Route path="/datasets/:id">{({ id }) => <DatasetDetail id={id} key={id} />}</Route>
+      <Route path="/training/:id">{({ id }) => <JobDetail id={id} key={id} />}</Route>
       <Route>
         <PageHeader title="There is no such page" description="Perhaps the address was cut off when it was copied." />
       </Route>

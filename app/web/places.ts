@@ -1,4 +1,4 @@
-import { Activity, Database, KeyRound, type LucideIcon, Settings } from 'lucide-react';
+import { Activity, Cpu, Database, KeyRound, type LucideIcon, Settings } from 'lucide-react';
 import type { ComponentType } from 'react';
 
 export interface Place {
@@ -21,6 +21,14 @@ export const PLACES: readonly Place[] = [
     key: 'd',
     words: 'upload files records',
     load: () => import('./datasets/dataset-list.tsx'),
+  },
+  {
+    href: '/training',
+    label: 'Training',
+    icon: Cpu,
+    key: 't',
+    words: 'jobs gpu runpod lambda sagemaker worker logs metrics loss',
+    load: () => import('./training/training-screen.tsx'),
   },
   {
     href: '/secrets',

@@ -11,6 +11,15 @@ import type { systemView } from '@/lib/http/system-view.ts';
 import type { CheckResult, DoctorReport } from '@/lib/secrets/doctor/report.ts';
 import type { ProviderDescription, ProviderField } from '@/lib/secrets/providers/provider-registry.ts';
 import type { SecretProvider, SecretState, SecretUsageView, SecretView } from '@/lib/secrets/secrets.types.ts';
+import type { Offer } from '@/lib/training/deploy-targets/deploy-target.ts';
+import type { PreflightReport } from '@/lib/training/deploy-targets/preflight-check.ts';
+import type {
+  JobError,
+  RemoteResource,
+  TrainingEventKind,
+  TrainingJobState,
+  TrainingTarget,
+} from '@/lib/training/jobs/training-job.ts';
 
 export type {
   CheckedReplica,
@@ -60,6 +69,71 @@ export type User = z.infer<typeof userView>;
 export type ApiKey = z.infer<typeof keyView>;
 export type AuditEntry = z.infer<typeof auditView>;
 export type SystemState = z.infer<typeof systemView>;
+
+export type { TrainingEventKind, TrainingJobState, TrainingTarget };
+
+export interface TrainingJob {
+  id: string;
+  dataset_id: string;
+  content_sha256: string;
+  target: TrainingTarget;
+  config: { command?: string | string[]; hyperparameters?: Record<string, unknown>; [option: string]: unknown };
+  state: TrainingJobState;
+  attempt: number;
+  max_attempts: number;
+  stage: string | null;
+  progress: Record<string, unknown> | null;
+  error: JobError | null;
+  remote: RemoteResource | null;
+  claimed_by: string | null;
+  log_bytes: number;
+  metric_points: number;
+  created_at: string;
+  updated_at: string;
+  started_at: string | null;
+  heartbeat_at: string | null;
+  finished_at: string | null;
+}
+
+export interface TrainingJobPage {
+  jobs: TrainingJob[];
+  next_cursor: string | null;
+}
+
+/** One thing that a job said: `log` holds `stream` and `text`, `metric` holds `values`, `state` holds `from` and `to`. */
+export interface TrainingJobEvent {
+  id: number;
+  at: string;
+  attempt: number;
+  kind: TrainingEventKind;
+  data: Record<string, unknown>;
+}
+
+export type TrainingPreflight = PreflightReport;
+
+/** What would be looked at and sent. `plan` is null where what is missing keeps it from being written down. */
+export interface TrainingDryRun {
+  dry_run: true;
+  preflight: TrainingPreflight;
+  plan: {
+    name: string;
+    requests: { method: string; url: string; headers: Record<string, string>; body: unknown }[];
+    notes: string[];
+  } | null;
+}
+
+/** A job's machine, as its provider tells it now. */
+export interface TrainingMachine {
+  phase: string;
+  state: string;
+  reason: string | null;
+  usd_per_hour: number | null;
+}
+
+export type MachineOffer = Omit<Offer, 'gpuMemoryGb' | 'usdPerHour'> & {
+  gpu_memory_gb: number | null;
+  usd_per_hour: number | null;
+};
 
 /** Where a file is wrong, or worth a look. */
 export interface FileFinding {
