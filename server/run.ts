@@ -37,7 +37,7 @@ async function greeting({ application, url }: RunningServer): Promise<string> {
   const lines = [`Longshore is ready: ${config.publicUrl?.href ?? url}`];
   const local = config.auth.mode === 'local' ? await accounts.users.find(LOCAL_USER) : undefined;
   if (local?.disabledAt === null) {
-    const shown = process.stdout.isTTY || isLoopback(new URL(baseUrl).hostname);
+    const shown = process.stdout.isTTY || (isLoopback(config.host) && isLoopback(baseUrl.hostname));
     const link = shown ? new URL(await signIn.linkPath(local.id), baseUrl).href : 'longshore signin';
     lines.push(`  Sign in (a link that works once, within an hour): ${link}`);
   }

@@ -93,8 +93,13 @@ describe('a running server', { timeout: 90_000 }, () => {
     return { request, answer };
   }
 
-  test('keeps its key file to its owner and shows no sign-in link to a log', async () => {
+  test('shows a sign-in link where only this machine can use it', async () => {
     server = await startServer();
+    expect(server.logs()).toContain('/signin?key=');
+  });
+
+  test('keeps its key file to its owner, and where the network reaches it shows no sign-in link to a log', async () => {
+    server = await startServer({ HOST: '0.0.0.0' });
     const path = join(server.dataDir, 'admin-key');
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     expect(server.logs()).toContain(path);
