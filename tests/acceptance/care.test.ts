@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.stop();
   await sandbox.close();
-  await rm(server.dataDir, { recursive: true, force: true });
+  await rm(server.dataDir, { recursive: true, force: true, maxRetries: 20 });
 });
 
 async function postJson(path: string, body: unknown): Promise<Record<string, unknown>> {

@@ -15,7 +15,7 @@ describe('a start that fails', { timeout: 90_000 }, () => {
   let taken: Server | undefined;
   afterEach(async () => {
     taken?.close();
-    if (dataDir !== '') await rm(dataDir, { recursive: true, force: true });
+    if (dataDir !== '') await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
   });
 
   /** What a person sees, and what the shell learns. */
@@ -72,7 +72,7 @@ describe('a running server', { timeout: 90_000 }, () => {
   let server: TestServer | undefined;
   afterEach(async () => {
     await server?.kill9();
-    if (server !== undefined) await rm(server.dataDir, { recursive: true, force: true });
+    if (server !== undefined) await rm(server.dataDir, { recursive: true, force: true, maxRetries: 20 });
   });
 
   /** An upload that the server has begun to serve, and whose second half the test sends when it likes. */

@@ -185,6 +185,6 @@ test(`after kills at random instants every promise holds (seed ${SEED}, ${ROUNDS
     expect(new Set(names).size).toBe(names.length);
   } finally {
     await server.stop();
-    await rm(dataDir, { recursive: true, force: true });
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
   }
 });

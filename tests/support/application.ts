@@ -70,7 +70,7 @@ async function open(env: Environment) {
   const release = async () => {
     await app.close();
     await postgres.stop();
-    await rm(dataDir, { recursive: true, force: true });
+    await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
   };
   return { app, adminKey, dataDir, release };
 }

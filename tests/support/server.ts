@@ -59,7 +59,7 @@ export async function startServer(env: Record<string, string> = {}): Promise<Tes
     stop: async () => {
       child.kill('SIGTERM');
       const code = await exited;
-      if (env.DATA_DIR === undefined) await rm(dataDir, { recursive: true, force: true, maxRetries: 10 });
+      if (env.DATA_DIR === undefined) await rm(dataDir, { recursive: true, force: true, maxRetries: 20 });
       return code;
     },
     kill9: async () => {
