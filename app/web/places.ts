@@ -1,4 +1,4 @@
-import { Activity, Cpu, Database, KeyRound, type LucideIcon, Settings } from 'lucide-react';
+import { Activity, Cpu, Database, HardDrive, KeyRound, type LucideIcon, Settings } from 'lucide-react';
 import type { ComponentType } from 'react';
 
 export interface Place {
@@ -21,6 +21,14 @@ export const PLACES: readonly Place[] = [
     key: 'd',
     words: 'upload files records',
     load: () => import('./datasets/dataset-list.tsx'),
+  },
+  {
+    href: '/storage',
+    label: 'Storage',
+    icon: HardDrive,
+    key: 's',
+    words: 'phase stores buckets s3 migration scrub repair orphans estimate copies',
+    load: () => import('./storage/storage-screen.tsx'),
   },
   {
     href: '/training',

@@ -6,7 +6,11 @@ import type { z } from 'zod';
 import type { DatasetJson, ReplicaJson } from '@/lib/datasets/dataset.ts';
 import type { CheckedReplica } from '@/lib/datasets/dataset-service.ts';
 import type { auditView, keyView, userView } from '@/lib/http/account-views.ts';
+import type { estimateView } from '@/lib/http/adoption-views.ts';
+import type { ItemView, RunView } from '@/lib/http/migration-views.ts';
 import type { policiesView } from '@/lib/http/secret-requests.ts';
+import type { orphanPageView, scrubStatusView } from '@/lib/http/storage-requests.ts';
+import type { phaseView, storageStatusView } from '@/lib/http/storage-views.ts';
 import type { systemView } from '@/lib/http/system-view.ts';
 import type { CheckResult, DoctorReport } from '@/lib/secrets/doctor/report.ts';
 import type { ProviderDescription, ProviderField } from '@/lib/secrets/providers/provider-registry.ts';
@@ -69,6 +73,14 @@ export type User = z.infer<typeof userView>;
 export type ApiKey = z.infer<typeof keyView>;
 export type AuditEntry = z.infer<typeof auditView>;
 export type SystemState = z.infer<typeof systemView>;
+
+export type PhaseState = z.infer<typeof phaseView>;
+export type StorageState = z.infer<typeof storageStatusView>;
+export type MoveEstimate = z.infer<typeof estimateView>;
+export type MigrationRun = RunView;
+export type MigrationItem = ItemView;
+export type ScrubState = z.infer<typeof scrubStatusView>;
+export type OrphanPage = z.infer<typeof orphanPageView>;
 
 export type { TrainingEventKind, TrainingJobState, TrainingTarget };
 

@@ -28,12 +28,14 @@ const STALE: Record<Topic, readonly string[]> = {
   dataset: ['datasets', 'dataset', 'storage'],
   upload: ['uploads'],
   job: ['jobs', 'job'],
-  storage: ['storage'],
+  storage: ['storage', 'phase', 'scrub'],
   migration: ['migrations', 'migration', 'storage'],
 };
 
-/** A burst of events asks once. */
+/** A burst of events asks once. What counts every copy costs the database more than a row does, and is asked for less often. */
 const GATHER_MS = 250;
+const GATHER_COSTLY_MS = 3000;
+const COSTLY: readonly string[] = ['storage'];
 
 /** One event stream for the whole page. After a gap everything that is shown is asked for again. */
 export function LiveEvents({ children }: { children: ReactNode }) {
@@ -42,17 +44,11 @@ export function LiveEvents({ children }: { children: ReactNode }) {
   const listeners = useRef(new Set<Listener>());
   useEffect(() => {
     const source = new EventSource('/api/events');
-    const stale = new Set<string>();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const refresh = () => {
-      timer = undefined;
-      for (const name of stale) void queries.invalidateQueries({ queryKey: [name] });
-      stale.clear();
-    };
+    const refresh = (name: string) => void queries.invalidateQueries({ queryKey: [name] });
+    const [cheap, costly] = [gather(GATHER_MS, refresh), gather(GATHER_COSTLY_MS, refresh)];
     const hear = (topic: Topic) => (message: MessageEvent<string>) => {
       const event: LiveEvent = { ...JSON.parse(message.data), topic };
-      for (const name of STALE[topic]) stale.add(name);
-      timer ??= setTimeout(refresh, GATHER_MS);
+      for (const name of STALE[topic]) (COSTLY.includes(name) ? costly : cheap).add(name);
       for (const listener of listeners.current) listener(event);
     };
     for (const topic of TOPICS) source.addEventListener(topic, hear(topic));
@@ -65,7 +61,8 @@ export function LiveEvents({ children }: { children: ReactNode }) {
     });
     source.addEventListener('error', () => setConnected(false));
     return () => {
-      clearTimeout(timer);
+      cheap.stop();
+      costly.stop();
       source.close();
     };
   }, [queries]);
@@ -80,6 +77,24 @@ export function LiveEvents({ children }: { children: ReactNode }) {
     [connected],
   );
   return <LiveContext value={live}>{children}</LiveContext>;
+}
+
+/** Names that were added within `ms` are refreshed together, each once. */
+function gather(ms: number, refresh: (name: string) => void) {
+  const names = new Set<string>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const flush = () => {
+    timer = undefined;
+    names.forEach(refresh);
+    names.clear();
+  };
+  return {
+    add: (name: string) => {
+      names.add(name);
+      timer ??= setTimeout(flush, ms);
+    },
+    stop: () => clearTimeout(timer),
+  };
 }
 
 /** Whether events arrive at the moment. */

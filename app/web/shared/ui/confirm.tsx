@@ -18,6 +18,8 @@ export interface ConfirmProps {
   look?: Look;
   /** To be typed before the button works, for what is lost for ever. */
   typed?: string;
+  /** False while the fields among the children are not filled in. */
+  ready?: boolean;
   /** Resolves when it is done; what it rejects with is shown, and the window stays. */
   onConfirm: () => Promise<unknown>;
   children?: ReactNode;
@@ -46,6 +48,7 @@ function Question({
   busy = 'Working …',
   look = 'danger',
   typed,
+  ready = true,
   onConfirm,
   children,
   close,
@@ -82,7 +85,7 @@ function Question({
         </AlertDialog.Cancel>
         <Button
           look={look}
-          disabled={state.busy || (typed !== undefined && word.trim() !== typed)}
+          disabled={state.busy || !ready || (typed !== undefined && word.trim() !== typed)}
           onClick={() => void confirm()}
         >
           {state.busy ? busy : action}
