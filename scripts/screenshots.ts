@@ -14,10 +14,11 @@ const WIDTHS = { wide: { width: 1280, height: 860 }, narrow: { width: 380, heigh
 
 async function take(browser: Browser, site: FurnishedSite, wanted: readonly string[]): Promise<void> {
   const chosen = pictures(site).filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
-  for (const { name, path, signedOut = false, prepare } of chosen) {
+  for (const { name, path, signedOut = false, key, arrange, prepare } of chosen) {
+    await arrange?.();
     for (const colorScheme of ['light', 'dark'] as const) {
       for (const [size, viewport] of Object.entries(WIDTHS)) {
-        const options = { colorScheme, viewport, baseURL: site.server.url };
+        const options = { colorScheme, viewport, baseURL: site.server.url, ...(key === undefined ? {} : { key }) };
         const opened = signedOut
           ? await openPage(browser, options)
           : await openSite(browser, site.server, path, options);

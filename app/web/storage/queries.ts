@@ -1,6 +1,7 @@
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { api } from '../shared/api/client.ts';
 import type { MigrationRun, PhaseState, ScrubState, StorageState } from '../shared/api/types.ts';
+import { useLiveEvents } from '../shared/live/live-events.tsx';
 
 /** While something runs of whose steps no event tells. */
 const FOLLOW_MS = 3000;
@@ -30,12 +31,28 @@ export function useScrub() {
 
 export const MIGRATIONS = '/api/storage/migrations';
 
+/** Newest first. Counting them all is dear, so only a change of a run's state asks again, not its progress. */
 export function useMigrations() {
+  const queries = useQueryClient();
+  useLiveEvents('migration', ({ type }) => {
+    if (type === 'updated') void queries.invalidateQueries({ queryKey: ['migration-runs'] });
+  });
   return useQuery({
-    queryKey: ['migrations'],
+    queryKey: ['migration-runs'],
     queryFn: ({ signal }) =>
       api<{ migrations: MigrationRun[] }>(MIGRATIONS, { query: { limit: 20 }, signal }).then((page) => page.migrations),
-    refetchInterval: ({ state }) => (state.data?.some(isChecking) === true ? FOLLOW_MS : false),
+  });
+}
+
+/** One run, live. `isAsked`: its check was asked for here, and may not have begun. */
+export function useMigration(listed: MigrationRun, isAsked: boolean) {
+  return useQuery({
+    queryKey: ['migration', listed.id, 'run'],
+    queryFn: ({ signal }) =>
+      api<{ migration: MigrationRun }>(`${MIGRATIONS}/${listed.id}`, { signal }).then(({ migration }) => migration),
+    placeholderData: listed,
+    refetchInterval: ({ state: { data } }) =>
+      data !== undefined && data.check?.at == null && (isAsked || data.check !== null) ? FOLLOW_MS : false,
   });
 }
 

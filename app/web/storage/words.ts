@@ -46,6 +46,7 @@ const JOBS: Readonly<Record<string, string>> = {
   scrub: 'Start of a scrub',
   scrub_slice: 'Scrub',
   run_migration: 'Migration',
+  check_migration: 'Read-back of a migration',
 };
 
 export function jobName(type: string): string {

@@ -9,6 +9,8 @@ export interface FurnishedSite {
   s3: S3Sandbox;
   runpod: RunpodSandbox;
   datasetIds: Map<string, string>;
+  /** Of the users who were added, by name. */
+  userKeys: Map<string, string>;
   stop(): Promise<void>;
 }
 
@@ -22,14 +24,19 @@ export async function startSite(env: Record<string, string> = {}): Promise<Furni
     await server.stop();
     await Promise.all([s3.close(), runpod.close()]);
   };
-  return { server, s3, runpod, datasetIds: new Map(), stop };
+  return { server, s3, runpod, datasetIds: new Map(), userKeys: new Map(), stop };
 }
 
 /** Users, keys, secrets and datasets, so that no screen is empty. */
 export async function furnish(site: FurnishedSite): Promise<void> {
   const { server, s3, runpod } = site;
-  await send(server, 'POST', '/api/users', { name: 'Grace', role: 'member' });
-  await send(server, 'POST', '/api/users', { name: 'Edsger', role: 'admin' });
+  for (const [name, role] of [
+    ['Grace', 'member'],
+    ['Edsger', 'admin'],
+  ] as const) {
+    const { key } = await send<{ key: string }>(server, 'POST', '/api/users', { name, role });
+    site.userKeys.set(name, key);
+  }
   await send(server, 'POST', '/api/keys', { name: 'training cluster' });
   await send(server, 'POST', '/api/keys', { name: 'nightly export', expires_at: '2031-01-01T00:00:00Z' });
   await send(server, 'PUT', '/api/secrets/aws', awsSecret(s3));
@@ -55,7 +62,8 @@ export async function uploadFile(server: TestServer, { name, description = '', c
   return dataset.id;
 }
 
-async function send<T>(server: TestServer, method: string, path: string, body: unknown): Promise<T> {
+/** Throws what the server said unless it agreed. */
+export async function send<T>(server: TestServer, method: string, path: string, body: unknown): Promise<T> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const type = typeof body === 'string' ? 'application/octet-stream' : 'application/json';
   const response = await server.fetch(path, { method, body: text, headers: { 'content-type': type } });

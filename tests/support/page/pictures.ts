@@ -1,17 +1,22 @@
 import type { Page } from 'playwright-core';
 import type { FurnishedSite } from './furnished-site.ts';
 import { brokenFile } from './sample-files.ts';
+import { storagePictures } from './storage-pictures.ts';
 
 /** A screen in a state worth looking at. */
 export interface Picture {
   name: string;
   path: string;
   signedOut?: boolean;
+  /** The key of who looks; default: the admin. */
+  key?: string;
+  /** Brings the site into the state, once before all shots. */
+  arrange?: () => Promise<void>;
   prepare?: (page: Page) => Promise<void>;
 }
 
 /** Every screen, and what opens over it. */
-export function pictures(site: Pick<FurnishedSite, 'datasetIds'>): Picture[] {
+export function pictures(site: Pick<FurnishedSite, 'datasetIds' | 'server' | 'userKeys'>): Picture[] {
   const dataset = (name: string) => `/datasets/${site.datasetIds.get(name)}`;
   const chats = dataset('ferry-support-2026-q3.jsonl');
   return [
@@ -51,6 +56,7 @@ export function pictures(site: Pick<FurnishedSite, 'datasetIds'>): Picture[] {
         await page.getByText('Nothing was sent').waitFor();
       },
     },
+    ...storagePictures(site),
     { name: 'secrets', path: '/secrets' },
     { name: 'secrets-aws', path: '/secrets?provider=aws' },
     { name: 'secrets-huggingface', path: '/secrets?provider=huggingface' },

@@ -28,7 +28,7 @@ export function MigrationPanel() {
         </p>
         {plan}
       </div>
-      <RunPanel key={shown.id} run={shown} />
+      <RunPanel key={shown.id} listed={shown} />
       {runs.data.length > 1 && <Runs runs={runs.data} shown={shown.id} onChoose={setChosen} />}
     </div>
   );

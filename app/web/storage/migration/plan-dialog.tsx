@@ -63,7 +63,7 @@ function PlanForm({ onPlanned, onCancel }: { onPlanned: (id: string) => void; on
   const planning = useMutation({
     mutationFn: () => api<{ migration: MigrationRun }>(MIGRATIONS, { method: 'POST', json: bodyOf(wishes) }),
     onSuccess: async ({ migration }) => {
-      await queries.invalidateQueries({ queryKey: ['migrations'] });
+      await queries.invalidateQueries({ queryKey: ['migration-runs'] });
       onPlanned(migration.id);
     },
   });

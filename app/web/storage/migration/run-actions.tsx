@@ -10,7 +10,7 @@ import { isUnderWay, leftOver } from './run-words.ts';
 import { type RunVerb, useRunAction } from './use-run-action.ts';
 
 /** What may be done to a run in its state. */
-export function RunActions({ run }: { run: MigrationRun }) {
+export function RunActions({ run, onVerify }: { run: MigrationRun; onVerify: () => void }) {
   const { id, state, counts } = run;
   const ended = state === 'completed' || state === 'failed' || state === 'cancelled';
   return (
@@ -21,7 +21,7 @@ export function RunActions({ run }: { run: MigrationRun }) {
       {(state === 'completed' || state === 'failed') && leftOver(run) > 0 && (
         <Act run={run} verb="resume" label="Try the rest again" />
       )}
-      {ended && counts.done > 0 && <Verify run={run} />}
+      {ended && counts.done > 0 && <Verify run={run} onVerify={onVerify} />}
       {counts.done > 0 && (
         <>
           <AnchorButton
@@ -72,12 +72,15 @@ function Act({
   );
 }
 
-function Verify({ run }: { run: MigrationRun }) {
+function Verify({ run, onVerify }: { run: MigrationRun; onVerify: () => void }) {
   const act = useRunAction();
   const say = useToast();
   const asking = useMutation({
     mutationFn: () => act(run.id, 'verify'),
-    onSuccess: () => say({ text: 'Both sides of every moved dataset are read back in the background.' }),
+    onSuccess: () => {
+      onVerify();
+      say({ text: 'Both sides of every moved dataset are read back in the background.' });
+    },
     onError: (error) => say({ text: error.message, tone: 'bad' }),
   });
   return (

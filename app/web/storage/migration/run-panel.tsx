@@ -1,9 +1,11 @@
+import { useState } from 'react';
 import type { MigrationRun } from '../../shared/api/types.ts';
 import { formatAgo, formatBytes, formatCount, formatMoment, formatSeconds } from '../../shared/format.ts';
 import { Badge } from '../../shared/ui/badge.tsx';
 import { Meter } from '../../shared/ui/meter.tsx';
 import { Fact, Facts } from '../../shared/ui/panel.tsx';
 import { Note } from '../../shared/ui/states.tsx';
+import { useMigration } from '../queries.ts';
 import { datasetCount } from '../words.ts';
 import { RunActions } from './run-actions.tsx';
 import { RunCheck } from './run-check.tsx';
@@ -12,7 +14,9 @@ import { RunItems } from './run-items.tsx';
 import { isUnderWay, RUN_TONES, rateWords, shareOf } from './run-words.ts';
 
 /** One run: how far it is, how fast, what stands against it, and what may be done. */
-export function RunPanel({ run }: { run: MigrationRun }) {
+export function RunPanel({ listed }: { listed: MigrationRun }) {
+  const [isAsked, setAsked] = useState(false);
+  const { data: run = listed } = useMigration(listed, isAsked);
   return (
     <div className="flex flex-col gap-4">
       <section aria-label="Migration run" className="rounded-lg border border-line bg-surface">
@@ -24,7 +28,7 @@ export function RunPanel({ run }: { run: MigrationRun }) {
             </h2>
             <p className="mt-0.5 text-xs text-muted">{times(run)}</p>
           </div>
-          <RunActions run={run} />
+          <RunActions run={run} onVerify={() => setAsked(true)} />
         </header>
         <Progress run={run} />
       </section>
