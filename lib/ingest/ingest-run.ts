@@ -15,9 +15,15 @@ export interface RunParts {
   onAccepted?: () => void;
 }
 
-/** The kind is fixed by this many records, or by the records in this many bytes. */
+/**
+ * The kind is fixed by this many records, or by the records in this many bytes; it is not waited for longer than for so
+ * many faults of the frame. The buffers that are held hold at most four times the bytes (`GrowingBuffer.detach`).
+ */
 const SURVEY_RECORDS = 1000;
 const SURVEY_BYTES = 8 << 20;
+const SURVEY_FINDINGS = 10_000;
+/** What a batch takes beside its buffer, for its message and its result: it counts so even where it holds one record. */
+const LEAST_BATCH_BYTES = 16 << 10;
 
 /**
  * One file's way from framed batches to the sink: the first are held back until the kind is decided, then all go through
@@ -26,6 +32,7 @@ const SURVEY_BYTES = 8 << 20;
 export class IngestRun {
   readonly #parts: RunParts;
   #held: FramedBatch[] = [];
+  #survey = { records: 0, findings: 0, bytes: 0 };
   #decision: Decision | undefined;
   #inFlightBytes = 0;
   #wakeSubmitter: () => void = () => undefined;
@@ -41,8 +48,8 @@ export class IngestRun {
   /** Resolves when there is room for more; false when reading on is of no use. */
   async submit(framed: FramedBatch): Promise<boolean> {
     if (this.#decision === undefined) {
-      this.#held.push(framed);
-      if (!surveyComplete(this.#held)) return true;
+      this.#hold(framed);
+      if (!this.#surveyed) return true;
       await this.#decide();
     } else {
       await this.#dispatch(framed);
@@ -73,9 +80,22 @@ export class IngestRun {
     await this.#parts.sink.abort();
   }
 
+  #hold(framed: FramedBatch): void {
+    this.#held.push(framed);
+    this.#survey.records += framed.records;
+    this.#survey.findings += framed.findings.length;
+    this.#survey.bytes += framed.batch?.bytes.byteLength ?? 0;
+  }
+
+  get #surveyed(): boolean {
+    const { records, findings, bytes } = this.#survey;
+    return records >= SURVEY_RECORDS || bytes >= SURVEY_BYTES || findings >= SURVEY_FINDINGS;
+  }
+
   async #decide(): Promise<void> {
     const held = this.#held;
     this.#held = [];
+    this.#survey = { records: 0, findings: 0, bytes: 0 };
     const sample = held.map((framed) => framed.batch).filter((batch) => batch !== undefined);
     if (sample.length === 0) {
       for (const framed of held) this.#parts.report.add(framed, undefined);
@@ -92,7 +112,7 @@ export class IngestRun {
   }
 
   async #dispatch(framed: FramedBatch): Promise<void> {
-    const sizeBytes = framed.batch?.bytes.buffer.byteLength ?? 0;
+    const sizeBytes = Math.max(LEAST_BATCH_BYTES, framed.batch?.bytes.buffer.byteLength ?? 0);
     await this.#roomFor(sizeBytes);
     this.#inFlightBytes += sizeBytes;
     const processing = framed.batch === undefined ? undefined : this.#process(framed.batch);
@@ -149,12 +169,6 @@ export class IngestRun {
   #throwFailure(): void {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
-}
-
-function surveyComplete(held: readonly FramedBatch[]): boolean {
-  const records = held.reduce((sum, framed) => sum + framed.records, 0);
-  const bytes = held.reduce((sum, framed) => sum + (framed.batch?.bytes.byteLength ?? 0), 0);
-  return records >= SURVEY_RECORDS || bytes >= SURVEY_BYTES;
 }
 
 function countOf(held: readonly FramedBatch[]): { source: number; rejected: number } {

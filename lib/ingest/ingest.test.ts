@@ -343,3 +343,28 @@ describe('plain text', () => {
     expect(report).toMatchObject({ outcome: 'accepted', kind: 'text', records: { written: documents } });
   });
 });
+
+describe('memory does not depend on how a file is cut', () => {
+  it.each([
+    ['lines', (short: string, long: string) => `${short}\n${long}\n`.repeat(2000)],
+    ['an array', (short: string, long: string) => `[${`${short},${long},\n`.repeat(2000)}${short}]`],
+  ])('by records that are too large (%s)', async (_name, fileOf) => {
+    const own = new IngestPool({ threads: 2 });
+    const file = Buffer.from(fileOf('{"text":"short"}', JSON.stringify({ text: 'long '.repeat(60) })));
+    const options = { maxRecordBytes: 200, onError: 'skip', maxErrorRatio: 1 } as const;
+    const { report, spooled } = await ingestToSpool(inChunks(file, [65_536]), { directory }, options, own);
+    expect(report.records.rejected).toBe(2000);
+    expect(spooled?.records).toBe(report.records.written);
+    expect(report.counts.E_RECORD_TOO_LARGE?.count).toBe(2000);
+    expect(own.buffers.made).toBeLessThanOrEqual(2);
+    await own.close();
+  });
+
+  it('by arriving byte by byte', async () => {
+    const text = chats(400);
+    const whole = await ingest(text);
+    const { report, spooled } = await ingest(text, { sizes: [1] });
+    expect(report.source).toEqual(whole.report.source);
+    expect(spooled?.objectSha256).toBe(whole.spooled?.objectSha256);
+  });
+});

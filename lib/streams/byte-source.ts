@@ -1,3 +1,5 @@
+const NOTHING = new Uint8Array(0);
+
 /**
  * A byte stream that is pulled chunk by chunk and takes back what was read too far: container formats are recognised by
  * looking ahead, and their members end in the middle of a chunk.
@@ -30,17 +32,26 @@ export class ByteSource {
 
   /** The first bytes without consuming them: at least `sizeBytes`, fewer only where the stream is shorter. */
   async peek(sizeBytes: number): Promise<Uint8Array> {
-    const parts: Uint8Array[] = [];
-    let size = 0;
-    while (size < sizeBytes) {
-      const chunk = await this.next();
-      if (chunk === undefined) break;
-      parts.push(chunk);
-      size += chunk.byteLength;
-    }
-    const head = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, size);
+    let head: Uint8Array = (await this.next()) ?? NOTHING;
+    if (head.byteLength > 0 && head.byteLength < sizeBytes) head = await this.#readOn(head, sizeBytes);
     this.unread(head);
     return head;
+  }
+
+  /** Copied as it comes: to keep the chunks would cost many times their size where they are of a few bytes. */
+  async #readOn(first: Uint8Array, sizeBytes: number): Promise<Uint8Array> {
+    let head = new Uint8Array(first.byteLength * 2);
+    head.set(first);
+    let length = first.byteLength;
+    while (length < sizeBytes) {
+      const chunk = await this.next();
+      if (chunk === undefined) break;
+      const needed = length + chunk.byteLength;
+      if (needed > head.byteLength) head = grown(head.subarray(0, length), Math.max(needed, head.byteLength * 2));
+      head.set(chunk, length);
+      length = needed;
+    }
+    return head.subarray(0, length);
   }
 
   /** Exactly `sizeBytes`, consumed; undefined where the stream ends before. */
@@ -62,4 +73,10 @@ export class ByteSource {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     for (let chunk = await this.next(); chunk !== undefined; chunk = await this.next()) yield chunk;
   }
+}
+
+function grown(bytes: Uint8Array, sizeBytes: number): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(sizeBytes);
+  larger.set(bytes);
+  return larger;
 }

@@ -7,14 +7,20 @@ export class BatchBuffers {
   readonly #standardBytes: number;
   readonly #maxFree: number;
   readonly #free: SharedArrayBuffer[] = [];
+  #made = 0;
 
   constructor(standardBytes: number, maxFree: number) {
     this.#standardBytes = standardBytes;
     this.#maxFree = maxFree;
   }
 
+  /** Buffers made so far: when they are given back in time, this stays at what is in flight at once. */
+  get made(): number {
+    return this.#made;
+  }
+
   take(): Uint8Array {
-    return new Uint8Array(this.#free.pop() ?? new SharedArrayBuffer(this.#standardBytes));
+    return new Uint8Array(this.#free.pop() ?? this.#make());
   }
 
   /** Only buffers of the standard size are kept: a record of 30 MB must not occupy memory for the whole upload. */
@@ -22,7 +28,15 @@ export class BatchBuffers {
     if (!(buffer instanceof SharedArrayBuffer) || buffer.byteLength !== this.#standardBytes) return;
     if (this.#free.length < this.#maxFree) this.#free.push(buffer);
   }
+
+  #make(): SharedArrayBuffer {
+    this.#made++;
+    return new SharedArrayBuffer(this.#standardBytes);
+  }
 }
+
+/** Content that fills less than this share of its buffer is handed over in memory of its own size. */
+const LEAST_FILL = 1 / 4;
 
 const NOTHING = new Uint8Array(0);
 
@@ -53,17 +67,29 @@ export class GrowingBuffer {
     this.bytes = larger;
   }
 
-  /** Hands the content over, with the buffer that it lies in. */
+  /**
+   * Hands the content over, with the buffer that it lies in. That is at most four times as large: many small batches
+   * may wait at the same time, for a file that is cut at every record.
+   */
   detach(): Uint8Array {
     const content = this.bytes.subarray(0, this.length);
-    this.bytes = NOTHING;
-    this.length = 0;
+    if (content.byteLength < this.bytes.byteLength * LEAST_FILL) {
+      const small = content.slice();
+      this.release();
+      return small;
+    }
+    this.#forget();
     return content;
   }
 
   /** Forgets the content and gives the buffer back. */
   release(): void {
     if (this.bytes !== NOTHING) this.#buffers.give(this.bytes.buffer);
-    this.detach();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.bytes = NOTHING;
+    this.length = 0;
   }
 }

@@ -1,5 +1,6 @@
 import { LongshoreError } from '@/lib/errors.ts';
 import { type Digest, DigestMeter } from '@/lib/streams/digest.ts';
+import { ChunkCollector } from './chunk-collector.ts';
 
 export interface MeterOptions {
   maxUploadBytes?: number;
@@ -8,7 +9,7 @@ export interface MeterOptions {
 
 /**
  * The upload as it arrives: counted, hashed, bounded, and given up at once when the signal fires, even while the client
- * sends nothing.
+ * sends nothing. Small chunks come out put together.
  */
 export class MeteredSource implements AsyncIterable<Uint8Array> {
   readonly #stream: AsyncIterable<Uint8Array>;
@@ -34,13 +35,15 @@ export class MeteredSource implements AsyncIterable<Uint8Array> {
   /** @throws LongshoreError `upload_too_large` or `upload_aborted`. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const reader = new AbortableReader(this.#stream, this.#options.signal);
+    const collector = new ChunkCollector();
     try {
       for (let chunk = await reader.next(); chunk !== undefined; chunk = await reader.next()) {
         this.#meter.update(chunk);
         this.#checkSize();
-        yield chunk;
+        yield* collector.add(chunk);
       }
       this.#ended = true;
+      yield* collector.flush();
     } finally {
       reader.close();
     }

@@ -4,6 +4,9 @@ import { finding } from '@/lib/ingest/fatal-finding.ts';
 import type { Finding } from '@/lib/ingest/types.ts';
 import type { FramedBatch } from './framed-batch.ts';
 
+/** Findings that wait for the next batch; where no record comes they go out without one, so that they never pile up. */
+const MOST_WAITING = 1000;
+
 type CutDetails = Pick<RecordBatch, 'lines' | 'cells'> & { lineStep?: 0 | 1 };
 
 /**
@@ -41,6 +44,7 @@ export class BatchWriter {
   }
 
   report(found: Finding): void {
+    if (this.#records === 0 && this.#findings.length >= MOST_WAITING) this.#emit(undefined);
     this.#findings.push(found);
   }
 

@@ -64,6 +64,17 @@ describe('cutting lines', () => {
     ]);
   });
 
+  it('does not pile up what it says where no record can be used', () => {
+    const options = { batchBytes: 1000, maxRecordBytes: 10 };
+    const [batches] = cut([`${'"too long to be a record"\n'.repeat(2500)}"a"\n`], options);
+    expect(batches.map(({ records, rejected, lines }) => [records, rejected, lines.length])).toEqual([
+      [0, 1000, 1000],
+      [0, 1000, 1000],
+      [1, 500, 500],
+    ]);
+    expect(batches[2]).toMatchObject({ firstLine: 2501, firstRecord: 2501 });
+  });
+
   it('gives nothing for blank lines alone', () => {
     expect(cut(['\n \n\n'], wide)[0]).toEqual([]);
   });

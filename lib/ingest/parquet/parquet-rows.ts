@@ -44,7 +44,7 @@ export class ParquetRows {
   }
 
   async *batches(frame: FrameOptions): AsyncGenerator<FramedBatch> {
-    const rows = new RowBatcher(new BatchBuffers(frame.batchBytes * 1.25, 0), frame, { cells: false });
+    const rows = new RowBatcher(new BatchBuffers(frame.batchBytes * 1.25, 1), frame, { cells: false });
     let start = 0;
     for (const group of this.#metadata.row_groups) {
       const end = start + Number(group.num_rows);
