@@ -1,15 +1,18 @@
 import { DetailedError, defaultOptions, Upload } from 'tus-js-client';
+import type { FormatChoice } from '@/lib/ingest/types.ts';
 import { ApiProblem, api } from '../shared/api/client.ts';
 import type { Problem } from '../shared/api/types.ts';
+import { knownFormat } from './format-choice.ts';
 
 const ENDPOINT = '/api/training/uploads';
 const CHUNK_BYTES = 8 * 1024 * 1024;
 const RETRY_DELAYS_MS = [0, 500, 1000, 2000, 4000, 8000, 15_000];
 const KEY = 'longshore';
 
-/** The same file chosen again is known by its name, size and time. */
-function fingerprintOf({ name, size, lastModified }: File): string {
-  return [KEY, name, size, lastModified].join('|');
+/** The same file chosen again is known by its name, size and time; read in another way it is another upload. */
+function fingerprintOf({ name, size, lastModified }: File, format: FormatChoice): string {
+  const parts = [KEY, name, size, lastModified];
+  return (format === 'auto' ? parts : [...parts, format]).join('|');
 }
 
 export interface TusEvents {
@@ -19,14 +22,14 @@ export interface TusEvents {
 }
 
 /** Sends a file so that it can be interrupted at any byte: by a pause, a lost connection, or a reload of the page. */
-export async function startTus(file: File, events: TusEvents): Promise<Upload> {
+export async function startTus(file: File, format: FormatChoice, events: TusEvents): Promise<Upload> {
   const upload = new Upload(file, {
     endpoint: ENDPOINT,
     chunkSize: CHUNK_BYTES,
     retryDelays: RETRY_DELAYS_MS,
     removeFingerprintOnSuccess: true,
-    fingerprint: async () => fingerprintOf(file),
-    metadata: { name: file.name, filename: file.name },
+    fingerprint: async () => fingerprintOf(file, format),
+    metadata: { name: file.name, filename: file.name, format },
     onProgress: (sent) => events.onProgress(sent),
     onError: (error) => events.onError(problemOf(error)),
     onSuccess: () => events.onSent(idOf(upload.url ?? '')),
@@ -41,6 +44,8 @@ export async function startTus(file: File, events: TusEvents): Promise<Upload> {
 export interface Interrupted {
   name: string;
   size: number;
+  /** As it was begun. */
+  format: FormatChoice;
   /** Bytes that the server has. */
   sent: number | undefined;
   /** Takes it away, here and on the server. */
@@ -64,7 +69,8 @@ export async function interruptedUploads(): Promise<Interrupted[]> {
         await fetch(uploadUrl, { method: 'DELETE', headers: { 'tus-resumable': '1.0.0' } });
         await drop();
       };
-      return { name: metadata.name ?? 'file', size: size ?? 0, sent, forget };
+      const format = knownFormat(metadata.format);
+      return { name: metadata.name ?? 'file', size: size ?? 0, format, sent, forget };
     }),
   );
   return found.filter((one) => one !== undefined);

@@ -1,7 +1,10 @@
 import { UploadCloud } from 'lucide-react';
-import { useEffect, useRef } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Button } from '../shared/ui/button.tsx';
+import { FilterSelect } from '../shared/ui/field.tsx';
 import { useUrlState } from '../shared/url-state.ts';
+import { FORMAT_OPTIONS, knownFormat, optionOf } from './format-choice.ts';
+import type { UploadManager } from './upload-manager.ts';
 import { useUploads } from './upload-provider.tsx';
 import { UploadRow } from './upload-row.tsx';
 
@@ -24,6 +27,7 @@ export function UploadArea() {
           Drop files anywhere. JSONL, JSON, CSV, text or Parquet, plain or compressed; checked here before they are
           sent.
         </p>
+        <FormatSelect manager={manager} />
         <Button look="primary" onClick={choose}>
           Choose files
         </Button>
@@ -49,4 +53,14 @@ export function UploadArea() {
       )}
     </section>
   );
+}
+
+/** How the next files are to be read. */
+function FormatSelect({ manager }: { manager: UploadManager }) {
+  const [format, setFormat] = useState(manager.format);
+  const choose = (value: string) => {
+    manager.setFormat(knownFormat(value));
+    setFormat(manager.format);
+  };
+  return <FilterSelect label="Read files as" value={optionOf(format)} options={FORMAT_OPTIONS} onValue={choose} />;
 }

@@ -1,4 +1,5 @@
 import type { Upload } from 'tus-js-client';
+import { type FormatChoice, isTextFormat } from '@/lib/ingest/types.ts';
 import type { Problem } from '../shared/api/types.ts';
 import { checkInWorker } from './check/check-in-worker.ts';
 import { Rate } from './rate.ts';
@@ -16,6 +17,8 @@ interface Work {
   upload?: Upload;
   stopCheck?: () => void;
   earlier?: Interrupted;
+  /** How the file is to be read. */
+  format: FormatChoice;
   rate: Rate;
 }
 
@@ -29,6 +32,7 @@ export class UploadManager {
   readonly #listeners = new Set<() => void>();
   readonly #onStored: () => void;
   #limits: Limits = { maxUploadBytes: undefined, maxRecordBytes: undefined };
+  #format: FormatChoice = 'auto';
   #nextId = 1;
 
   constructor(onStored: () => void) {
@@ -46,12 +50,21 @@ export class UploadManager {
     this.#limits = limits;
   }
 
+  get format(): FormatChoice {
+    return this.#format;
+  }
+
+  /** How files that are added from now on are to be read. */
+  setFormat(format: FormatChoice): void {
+    this.#format = format;
+  }
+
   /** Shows what an earlier load of the page left unfinished. */
   async restore(): Promise<void> {
     for (const earlier of await interruptedUploads()) {
       if (this.#find(earlier.name, earlier.size) !== undefined) continue;
       const state = { step: 'interrupted', sent: earlier.sent } as const;
-      this.#add({ name: earlier.name, size: earlier.size, state }, { earlier });
+      this.#add({ name: earlier.name, size: earlier.size, state }, { earlier, format: earlier.format });
     }
   }
 
@@ -59,8 +72,10 @@ export class UploadManager {
   add(files: readonly File[]): void {
     for (const file of files) {
       const known = this.#find(file.name, file.size);
+      const begun = known?.state.step === 'interrupted' ? this.#work.get(known.id)?.format : undefined;
       if (known?.state.step === 'interrupted') this.#drop(known.id);
-      const id = this.#add({ name: file.name, size: file.size, state: { step: 'waiting' } }, { file });
+      const work = { file, format: begun ?? this.#format };
+      const id = this.#add({ name: file.name, size: file.size, state: { step: 'waiting' } }, work);
       this.#begin(id, file);
     }
   }
@@ -103,14 +118,19 @@ export class UploadManager {
   #begin(id: string, file: File): void {
     const { maxUploadBytes } = this.#limits;
     if (maxUploadBytes !== undefined && file.size > maxUploadBytes) this.#set(id, tooLarge(maxUploadBytes));
+    else if (isTextFormat(this.#formatOf(id))) this.#sendNext();
     else this.#check(id, file);
   }
 
+  #formatOf(id: string): FormatChoice {
+    return this.#work.get(id)?.format ?? 'auto';
+  }
+
+  /** Records alone: of plain text only the server knows what becomes of it. */
   #check(id: string, file: File): void {
     this.#set(id, { step: 'checking', records: 0, bytes: 0 });
-    const run = checkInWorker({ file, maxRecordBytes: this.#limits.maxRecordBytes }, ({ records, bytes }) =>
-      this.#set(id, { step: 'checking', records, bytes }),
-    );
+    const task = { file, format: this.#formatOf(id), maxRecordBytes: this.#limits.maxRecordBytes };
+    const run = checkInWorker(task, ({ records, bytes }) => this.#set(id, { step: 'checking', records, bytes }));
     this.#patchWork(id, { stopCheck: run.stop });
     void run.result.then((check) => {
       if (this.#get(id) === undefined) return;
@@ -130,7 +150,7 @@ export class UploadManager {
   async #send(id: string, file: File): Promise<void> {
     const rate = this.#work.get(id)?.rate ?? new Rate();
     this.#set(id, { step: 'sending', sent: 0, bytesPerSecond: 0 });
-    const upload = await startTus(file, {
+    const upload = await startTus(file, this.#formatOf(id), {
       onProgress: (sent) => {
         if (this.#get(id)?.state.step === 'sending')
           this.#set(id, { step: 'sending', sent, bytesPerSecond: rate.add(sent) });

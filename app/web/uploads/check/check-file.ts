@@ -1,6 +1,6 @@
 import type { CoreOptions, Decision, PartialStatistics, RecordBatch } from '@/lib/ingest/core/contract.ts';
 import { core } from '@/lib/ingest/core/index.ts';
-import type { Finding, Kind, SourceFormat } from '@/lib/ingest/types.ts';
+import type { Finding, FormatChoice, Kind, SourceFormat } from '@/lib/ingest/types.ts';
 import { Framer, framingOf, peek } from './framing.ts';
 
 /** What the browser can say of a file before a byte of it is sent. The server's judgement is the one that counts. */
@@ -25,6 +25,8 @@ export interface CheckOptions {
   /** Unpacked bytes after which it is enough. */
   maxBytes?: number;
   maxRecordBytes?: number;
+  /** Default: auto. */
+  format?: FormatChoice;
   onProgress?: (progress: { records: number; bytes: number }) => void;
 }
 
@@ -57,7 +59,8 @@ export async function checkFile(file: Blob, options: CheckOptions = {}): Promise
   const { head, complete, whole } = await peek(stream);
   const framing = framingOf(head, complete);
   if (framing === undefined) return UNKNOWN;
-  const check = new Check({ format: 'auto', maxRecordBytes: options.maxRecordBytes ?? DEFAULT_MAX_RECORD_BYTES });
+  const { format = 'auto', maxRecordBytes = DEFAULT_MAX_RECORD_BYTES } = options;
+  const check = new Check({ format, maxRecordBytes });
   const framer = new Framer(framing);
   const limit = options.maxBytes ?? DEFAULT_MAX_BYTES;
   let bytes = 0;

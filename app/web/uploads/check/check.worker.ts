@@ -8,6 +8,7 @@ function answer(message: FromCheck): void {
 
 addEventListener('message', ({ data }: MessageEvent<ToCheck>) => {
   checkFile(data.file, {
+    format: data.format,
     maxRecordBytes: data.maxRecordBytes,
     onProgress: (progress) => answer({ type: 'progress', ...progress }),
   }).then(

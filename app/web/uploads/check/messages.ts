@@ -1,7 +1,9 @@
+import type { FormatChoice } from '@/lib/ingest/types.ts';
 import type { FileCheck } from './check-file.ts';
 
 export interface ToCheck {
   file: File;
+  format: FormatChoice;
   maxRecordBytes?: number;
 }
 
