@@ -66,6 +66,8 @@ async function checkFile(
       format: flags.format,
       onError: flags.skip ? ('skip' as const) : ('fail' as const),
       maxErrorRatio: flags.maxErrorRatio,
+      // Only the JSON report shows it.
+      hashContent: terminal.json,
       signal,
       onProgress: ({ bytesRead }: { bytesRead: number }) => bar.update(bytesRead),
     };

@@ -8,7 +8,7 @@ import { readContainer } from './containers/read-container.ts';
 import * as core from './core/index.ts';
 import { FatalFinding } from './fatal-finding.ts';
 import { IngestRun } from './ingest-run.ts';
-import { CheckSink } from './output/check-sink.ts';
+import { CheckSink, JudgeSink } from './output/check-sink.ts';
 import type { ContentSink } from './output/content-sink.ts';
 import { SpoolSink } from './output/spool-sink.ts';
 import type { IngestPool, PoolSession } from './pool/ingest-pool.ts';
@@ -47,7 +47,8 @@ export async function checkSource(
   options: IngestOptions,
   pool: IngestPool,
 ): Promise<IngestResult> {
-  return scan(source, new CheckSink(), options, pool.open());
+  const sink = options.hashContent === false ? new JudgeSink() : new CheckSink();
+  return scan(source, sink, options, pool.open());
 }
 
 async function scan(

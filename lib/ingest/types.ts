@@ -208,6 +208,8 @@ export interface IngestOptions {
   maxUploadBytes?: number;
   maxRecordBytes?: number;
   gzipLevel?: number;
+  /** For a check: false leaves the content's hash out, and `content` in the report null. Default true. */
+  hashContent?: boolean;
   /** Where Parquet and zip files wait while they are read; by default the spool's directory or the system's. */
   temporaryDirectory?: string;
   signal?: AbortSignal;

@@ -16,3 +16,16 @@ export class CheckSink implements ContentSink {
 
   async abort(): Promise<void> {}
 }
+
+/** Wants no content: for a check whose report is read by a person. */
+export class JudgeSink implements ContentSink {
+  readonly wish = { type: 'none' } as const;
+
+  async write(): Promise<void> {}
+
+  async finish(): Promise<SinkResult> {
+    return { content: null, spooled: undefined };
+  }
+
+  async abort(): Promise<void> {}
+}

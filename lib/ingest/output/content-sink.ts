@@ -11,7 +11,8 @@ export interface ContentBlock {
 }
 
 export interface SinkResult {
-  content: Digest;
+  /** Null where nobody asked for it. */
+  content: Digest | null;
   spooled: SpooledDataset | undefined;
 }
 
