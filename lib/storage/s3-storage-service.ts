@@ -85,6 +85,7 @@ export class S3StorageService implements StorageService {
     const single = body.sizeBytes <= (this.session.config.partSizeBytes ?? DEFAULT_PART_BYTES);
     if (!single) return new S3MultipartUpload(this.session, key, body, options).run();
     const versionId = await putWhole(this.session, key, body, options);
+    if (options.soleWriter) return { key, sizeBytes: body.sizeBytes, versionId };
     return confirmStored(this.session, key, body, options, versionId);
   }
 

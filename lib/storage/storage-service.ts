@@ -55,7 +55,8 @@ export interface PutOptions {
   journal?: UploadJournal;
   /**
    * Nobody but the holder of this journal writes this key, and the body never changes: acknowledged pieces are not read
-   * again, and unfinished uploads of the key that the journal does not know are given up. The whole MUST be read back.
+   * again, unfinished uploads of the key that the journal does not know are given up, and a store that acknowledged a
+   * small object is not asked what it has. The whole MUST be read back, with its metadata.
    */
   soleWriter?: boolean;
   /** Total bytes the store has acknowledged so far. Never decreases except after a knowing restart. */

@@ -52,15 +52,16 @@ export class TwoStores {
     return { key: (await this.#ok('POST', '/api/users', { json: { name } })).key };
   }
 
-  /** Gives the admin the bucket of the S3 sandbox. */
-  async giveBucket(): Promise<void> {
-    await this.giveBucketOf(this.s3);
+  /** Gives a person, else the admin, the bucket of the S3 sandbox. */
+  async giveBucket(person?: Person): Promise<void> {
+    await this.giveBucketOf(this.s3, person);
   }
 
-  /** Gives the admin the bucket of an S3 sandbox. */
-  async giveBucketOf({ url: endpoint, bucket, accessKeyId, secretAccessKey }: S3Sandbox): Promise<void> {
+  /** Gives a person, else the admin, the bucket of an S3 sandbox. */
+  async giveBucketOf(s3: S3Sandbox, person?: Person): Promise<void> {
+    const { url: endpoint, bucket, accessKeyId, secretAccessKey } = s3;
     const aws = { secret_access_key: secretAccessKey, s3_bucket: bucket, endpoint };
-    await this.#ok('PUT', '/api/secrets/aws', { json: { api_key: accessKeyId, metadata: { aws } } });
+    await this.#ok('PUT', '/api/secrets/aws', { json: { api_key: accessKeyId, metadata: { aws } }, person });
   }
 
   /** Enters a phase as the admin. */
@@ -103,7 +104,17 @@ export class TwoStores {
 
   /** Makes a training job, takes it as its worker, and downloads what it is told to. */
   async train(dataset: DatasetJson): Promise<DatasetDownloadUrl> {
+    await this.makeJob(dataset);
+    return this.work(dataset);
+  }
+
+  /** Makes a training job, which waits for a worker. */
+  async makeJob(dataset: DatasetJson): Promise<void> {
     await this.#ok('POST', '/api/training/jobs', { json: { dataset_id: dataset.id } });
+  }
+
+  /** Takes the job that waits as its worker, and downloads what it is told to: this dataset. */
+  async work(dataset: DatasetJson): Promise<DatasetDownloadUrl> {
     const { environment } = await this.#ok('POST', '/api/training/jobs/claim', { json: { worker: 'agent' } });
     const worker = { key: String(environment.LONGSHORE_JOB_TOKEN) };
     const path = `/api/training/jobs/${environment.LONGSHORE_JOB_ID}/dataset`;

@@ -13,6 +13,7 @@ import { StorageError } from '@/lib/storage/storage-error.ts';
 import type {
   GetOptions,
   ObjectReader,
+  ObjectStat,
   StorageService,
   StoredObject,
   UploadState,
@@ -101,16 +102,22 @@ export class ObjectCopier {
   }
 
   /** An earlier attempt may have ended between the store's answer and our journal. */
-  async #arrivedBefore({ to, destination, expected, item }: Ends): Promise<Stored | undefined> {
+  async #arrivedBefore(ends: Ends): Promise<Stored | undefined> {
+    const { to, destination } = ends;
     try {
       const found = await to.stat(destination.key);
-      const identity = identityOf(found.metadata, this.#keys);
-      const own = identity?.datasetId === item.datasetId && identity.objectSha256 === expected;
-      return own ? { sizeBytes: found.sizeBytes, versionId: found.versionId } : undefined;
+      if (!this.#isOurs(found, ends)) return undefined;
+      return { sizeBytes: found.sizeBytes, versionId: found.versionId };
     } catch (error) {
       if (StorageError.is(error, 'not_found')) return undefined;
       throw error;
     }
+  }
+
+  /** Whether the object says, signed by us, that it is this dataset in these bytes. */
+  #isOurs({ metadata }: ObjectStat, { item, expected }: Ends): boolean {
+    const identity = identityOf(metadata, this.#keys);
+    return identity?.datasetId === item.datasetId && identity.objectSha256 === expected;
   }
 
   async #transfer(ends: Ends, track: Track): Promise<Stored | ItemOutcome> {
@@ -148,7 +155,7 @@ export class ObjectCopier {
     const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, sizeBytes);
     return this.#put(
       ends,
-      (options) => ends.to.put(ends.destination.key, bufferBody(bytes, { sha256 }), options),
+      (options) => ends.to.put(ends.destination.key, bufferBody(bytes, { sha256 }), { ...options, soleWriter: true }),
       track,
     );
   }
@@ -206,8 +213,9 @@ export class ObjectCopier {
     const { to, destination, expected } = ends;
     const found = await digestAt(to, destination.key, { versionId: stored.versionId, signal: track.signal });
     if (found === undefined) return this.#withoutCopy(ends, DESTINATION_MISSING);
-    if (found.sha256 === expected && found.sizeBytes === stored.sizeBytes) {
-      return { kind: 'copied', ...found, versionId: stored.versionId ?? null };
+    const { sha256, sizeBytes } = found;
+    if (sha256 === expected && sizeBytes === stored.sizeBytes && this.#isOurs(found.stat, ends)) {
+      return { kind: 'copied', sha256, sizeBytes, versionId: stored.versionId ?? null };
     }
     return this.#withoutCopy(ends, await this.#whichDiffers(ends, found, track));
   }
@@ -247,9 +255,14 @@ export class ObjectCopier {
 }
 
 /** Undefined when the object is not there. */
-async function digestAt(service: StorageService, key: string, options: GetOptions): Promise<Digest | undefined> {
+async function digestAt(
+  service: StorageService,
+  key: string,
+  options: GetOptions,
+): Promise<(Digest & { stat: ObjectStat }) | undefined> {
   try {
-    return await digestStream((await service.get(key, options)).body as AsyncIterable<Buffer>);
+    const { stat, body } = await service.get(key, options);
+    return { ...(await digestStream(body as AsyncIterable<Buffer>)), stat };
   } catch (error) {
     if (StorageError.is(error, 'not_found')) return undefined;
     throw error;

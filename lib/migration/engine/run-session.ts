@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AdaptiveConcurrency } from '@/lib/migration/engine/adaptive-concurrency.ts';
 import type { CopyRemains } from '@/lib/migration/engine/copy-remains.ts';
 import type { ItemJournal } from '@/lib/migration/engine/item-journal.ts';
@@ -13,6 +12,7 @@ import { decodeOptions } from '@/lib/migration/runs/run-options.ts';
 import type { RunRepository } from '@/lib/migration/runs/run-repository.ts';
 import type { MigrationItem, MigrationOptions, MigrationRun } from '@/lib/migration/types.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
+import { sleep } from '@/lib/streams/abort.ts';
 import { Pace } from '@/lib/streams/pace.ts';
 
 export interface SessionTiming {
@@ -67,6 +67,7 @@ export class RunSession {
   #proven: ProvenItem[] = [];
   #settling: Promise<void> | undefined;
   #wake: () => void = () => undefined;
+  readonly #ending = new AbortController();
   #stopped = false;
 
   constructor(parts: SessionParts, run: MigrationRun, owner: string, signal: AbortSignal) {
@@ -229,10 +230,19 @@ export class RunSession {
 
   async #pulseUntilStopped(state: 'running' | 'cancelling'): Promise<void> {
     while (!this.#stopped) {
-      await sleep(this.#parts.timing.pulseMs);
+      await this.#untilNextPulse();
+      if (this.#stopped) return;
       await this.#pulse(state).catch((error) => {
         this.#parts.log.warn({ err: error }, 'a sign of life of a migration could not be written');
       });
+    }
+  }
+
+  async #untilNextPulse(): Promise<void> {
+    try {
+      await sleep(this.#parts.timing.pulseMs, this.#ending.signal);
+    } catch (error) {
+      if (!this.#stopped) throw error;
     }
   }
 
@@ -279,6 +289,7 @@ export class RunSession {
   #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#ending.abort();
     for (const { abort } of this.#active.values()) abort.abort(new Error('this process stops working on the run'));
     this.#wake();
   }
