@@ -35,6 +35,7 @@ export function storeName(provider: string): string {
   return STORES[provider] ?? provider;
 }
 
+/** Work on copies. What merely looks on a schedule whether there is work is not told. */
 const JOBS: Readonly<Record<string, string>> = {
   write_replica: 'Copies to write',
   verify_replica: 'Copies to read back',
@@ -42,15 +43,14 @@ const JOBS: Readonly<Record<string, string>> = {
   remove_replica: 'Copies to remove',
   reconcile_placement: 'Comparison of copies',
   inspect_dataset: 'Datasets to read for the first time',
-  check_tombstones: 'Look at deleted addresses',
-  scrub: 'Start of a scrub',
   scrub_slice: 'Scrub',
   run_migration: 'Migration',
   check_migration: 'Read-back of a migration',
 };
 
-export function jobName(type: string): string {
-  return JOBS[type] ?? type.replaceAll('_', ' ');
+/** Undefined: of no interest to who looks at copies. */
+export function jobName(type: string): string | undefined {
+  return JOBS[type];
 }
 
 export type Store = StorageState['stores'][number];

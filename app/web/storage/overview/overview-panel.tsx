@@ -39,14 +39,18 @@ function NothingYet() {
 }
 
 function Pending({ pending }: { pending: StorageState['pending'] }) {
+  const told = pending.flatMap((job) => {
+    const name = jobName(job.type);
+    return name === undefined ? [] : [{ ...job, name }];
+  });
   return (
     <Panel title="Work that waits">
-      {pending.length === 0 ? (
-        <p className="text-sm text-muted">Nothing. Every copy is where it should be.</p>
+      {told.length === 0 ? (
+        <p className="text-sm text-muted">Nothing waits.</p>
       ) : (
         <Rows>
-          {pending.map(({ type, queued, running, retrying }) => (
-            <Row key={type} term={jobName(type)}>
+          {told.map(({ type, name, queued, running, retrying }) => (
+            <Row key={type} term={name}>
               {[
                 running > 0 ? `${formatCount(running)} running` : '',
                 queued > 0 ? `${formatCount(queued)} waiting` : '',

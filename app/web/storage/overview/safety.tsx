@@ -32,8 +32,8 @@ export function Safety({ datasets }: { datasets: Datasets }) {
 
 function headline({ total, no_verified_copy: none }: Datasets): string {
   if (none > 0) return `${datasetCount(none)} ${none === 1 ? 'has' : 'have'} no copy that was read back`;
-  if (total === 1) return 'The dataset was read back and is intact';
-  return `All ${datasetCount(total)} were read back and are intact`;
+  if (total === 1) return 'The dataset was read back intact';
+  return `All ${datasetCount(total)} were read back intact`;
 }
 
 function explanation({ bytes, uploading, no_verified_copy: none }: Datasets): string {

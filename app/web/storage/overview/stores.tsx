@@ -23,7 +23,7 @@ export function Stores({ storage }: { storage: StorageState }) {
   return (
     <section aria-label="Stores">
       <h2 className="mb-2 text-sm font-semibold">What is where</h2>
-      <ul className="grid gap-3 lg:grid-cols-2">
+      <ul className="grid gap-4 lg:grid-cols-2">
         {placesOf(storage).map((place) => (
           <StoreCard key={`${place.provider} ${place.endpoint} ${place.bucket}`} place={place} />
         ))}

@@ -31,7 +31,7 @@ export function PhaseTrack({ phase, since }: { phase: PhaseName; since: string }
               {PHASES[name].title}
             </span>
             <span className="block text-xs text-muted" title={index === here ? formatMoment(since) : undefined}>
-              {index === here ? `since ${formatMoment(since)}, ${formatAgo(since)}` : <code>{name}</code>}
+              {index === here ? `entered ${formatAgo(since)}` : <code>{name}</code>}
             </span>
           </span>
         </li>
