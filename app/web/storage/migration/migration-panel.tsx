@@ -65,7 +65,8 @@ function Runs({
             >
               <Badge tone={RUN_TONES[run.state]}>{run.state}</Badge>
               <span className="tabular">
-                {datasetCount(run.items_total)}, {formatBytes(run.bytes.planned)}
+                {datasetCount(run.items_total)}
+                {run.bytes.planned > 0 && `, ${formatBytes(run.bytes.planned)}`}
               </span>
               <span className="ml-auto text-xs text-muted" title={formatMoment(run.created_at)}>
                 planned {formatAgo(run.created_at)}

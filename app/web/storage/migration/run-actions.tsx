@@ -29,7 +29,7 @@ export function RunActions({ run, onVerify }: { run: MigrationRun; onVerify: () 
             download
             title="A receipt for every dataset, CSV"
           >
-            <Download className="size-3.5" aria-hidden /> Report
+            <Download className="size-3.5" aria-hidden /> Report (CSV)
           </AnchorButton>
           <AnchorButton
             href={`${MIGRATIONS}/${id}/report`}

@@ -121,8 +121,7 @@ function StateOf({ item }: { item: MigrationItem }) {
     <div className="tabular flex flex-col gap-1 text-xs text-muted">
       <Meter label={`${item.name} copied`} value={item.bytes === 0 ? 0 : item.bytes_copied / item.bytes} />
       <span className="truncate">
-        {rateWords(item.rate_bytes_per_second)}
-        {left}
+        {item.rate_bytes_per_second === 0 ? word : `${rateWords(item.rate_bytes_per_second)}${left}`}
       </span>
     </div>
   );

@@ -16,7 +16,7 @@ export const ITEM_STATES: readonly { state: MigrationItem['state']; word: string
   { state: 'pending', word: 'to move', tone: 'neutral' },
   { state: 'copying', word: 'being copied', tone: 'accent' },
   { state: 'verifying', word: 'being read back', tone: 'accent' },
-  { state: 'done', word: 'moved and proved', tone: 'good' },
+  { state: 'done', word: 'proved', tone: 'good' },
   { state: 'skipped', word: 'left out', tone: 'neutral' },
   { state: 'failed', word: 'failed', tone: 'bad' },
   { state: 'quarantined', word: 'quarantined', tone: 'bad' },
