@@ -73,7 +73,8 @@ function StoreCard({ place: { provider, endpoint, bucket, store, health } }: { p
 }
 
 function HealthBadge({ health }: { health: Health | undefined }) {
-  if (health === undefined) return <Badge title="Buckets of users are asked when they are used">not asked</Badge>;
+  if (health === undefined)
+    return <Badge title="A user’s bucket is asked when it is used; a failure would stand here">no fault known</Badge>;
   const asked = `Asked ${formatAgo(health.checked_at)}`;
   if (health.circuit !== 'closed')
     return (
