@@ -1,4 +1,5 @@
 import { Link } from 'wouter';
+import { ApiProblem } from '../shared/api/client.ts';
 import type { TrainingJob } from '../shared/api/types.ts';
 import { formatAgo, formatBytes, formatCount, formatMoment } from '../shared/format.ts';
 import { Badge } from '../shared/ui/badge.tsx';
@@ -57,10 +58,14 @@ function Detail({ job }: { job: TrainingJob }) {
 
 /** Why it ended, or what it waits for. */
 function Outcome({ job: { state, error, target } }: { job: TrainingJob }) {
-  if (error !== null && state !== 'completed' && state !== 'cancelled') {
+  if (error !== null && state === 'failed') {
+    const { code, message: detail, hint } = error;
+    return <ErrorState error={new ApiProblem({ code, status: 0, detail, hint: hint ?? undefined })} />;
+  }
+  if (error !== null && !isOver(state)) {
     return (
       <Note tone="warn">
-        <p className="font-medium break-words">{error.message}</p>
+        <p className="font-medium break-words">The attempt before ended: {error.message}</p>
         {error.hint !== null && <p className="break-words">{error.hint}</p>}
         <code className="text-xs">{error.code}</code>
       </Note>
