@@ -39,7 +39,7 @@ export function OrphansPanel() {
       {orphans.length > 0 && <OrphanTable orphans={orphans} />}
       {orphans.length === 0 && !search.hasNextPage && (
         <EmptyState title="No orphans" icon={<PackageCheck className="size-6" aria-hidden />}>
-          {formatCount(looked)} objects were looked at; a row knows every one of them.
+          {formatCount(looked)} objects were looked at; none is an orphan.
         </EmptyState>
       )}
       {search.hasNextPage && (
