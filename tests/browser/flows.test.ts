@@ -1,8 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { accessibilityFaults, openPage } from '../support/page/browser.ts';
+import { uploadFile } from '../support/page/furnished-site.ts';
 import { brokenFile, conversations } from '../support/page/sample-files.ts';
 import { browserLab } from '../support/page/shared-browser.ts';
+import { startAgent } from '../support/training.ts';
 
 const lab = browserLab();
 
@@ -124,4 +129,54 @@ test('a key is made, shown once, works, and is refused when it was revoked', asy
   await page.goto('/activity?area=key');
   await page.getByText('Revoked an API key').first().waitFor();
   await close();
+});
+
+/** Waits for a file to appear, so that the test decides when the command may end. */
+const COMMAND = [
+  'echo shore is in sight',
+  'for step in $(seq 29); do echo "{\\"step\\": $step, \\"loss\\": 0.$((99 - step))}"; done',
+  'until [ -e "$GATE" ]; do sleep 0.05; done',
+  'echo moored',
+].join('; ');
+
+describe('a training job', () => {
+  test('is checked, started, watched to its end without a reload, and its loss is drawn', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'longshore-gate-'));
+    const dataset = await uploadFile(lab.site.server, conversations('tides.jsonl', 80));
+    const { page, complaints, close } = await lab.open(`/training?new=1&dataset=${dataset}`);
+    await page.getByRole('textbox', { name: 'Command' }).fill(COMMAND);
+    await page.getByRole('textbox', { name: 'Environment' }).fill(`GATE=${join(folder, 'open')}`);
+    await page.getByRole('button', { name: 'Check only' }).click();
+    await page.getByText('Nothing was rented and no job was made.').waitFor();
+    await page.getByRole('button', { name: 'Start job' }).click();
+    await page.getByText('This job waits until a worker takes it').waitFor();
+    const agent = await startAgent(lab.site.server);
+    const log = page.getByRole('region', { name: 'Log lines' });
+    await log.getByText('shore is in sight').waitFor();
+    await page.getByText('running', { exact: true }).first().waitFor();
+    writeFileSync(join(folder, 'open'), '');
+    await log.getByText('moored').waitFor();
+    await page.getByText('completed', { exact: true }).first().waitFor();
+    await page.getByRole('tab', { name: 'Metrics' }).click();
+    await page.getByText(/^last .*, 29 points$/).waitFor();
+    await page.locator('.recharts-line-curve').first().waitFor();
+    expect(complaints).toEqual([]);
+    await agent.stop();
+    await close();
+    rmSync(folder, { recursive: true });
+  }, 60_000);
+
+  test('is cancelled while it waits, and begun again', async () => {
+    const dataset = await uploadFile(lab.site.server, conversations('moorings.jsonl', 20));
+    const { page, close } = await lab.open(`/training?new=1&dataset=${dataset}`);
+    await page.getByRole('button', { name: 'Start job' }).click();
+    await page.getByRole('button', { name: 'Cancel job' }).click();
+    await page.getByRole('button', { name: 'Cancel this job' }).click();
+    await page.getByText('cancelled', { exact: true }).first().waitFor();
+    await page.getByRole('button', { name: 'Retry' }).click();
+    await page.getByText('This job waits until a worker takes it').waitFor();
+    await page.getByRole('link', { name: 'Training', exact: true }).first().click();
+    await page.getByRole('row', { name: /moorings.*pending/ }).waitFor();
+    await close();
+  });
 });
