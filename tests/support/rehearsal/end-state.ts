@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { datasetIdOfManifest, isManifestKey } from '@/lib/placement/manifest-key.ts';
 import { oldPath } from '@/tests/support/old-application.ts';
 import type { Ledger } from '@/tests/support/rehearsal/seeding.ts';
 import type { Stage } from '@/tests/support/rehearsal/stage.ts';
@@ -28,7 +29,7 @@ export async function faultsOf(stage: Stage, ledger: Ledger): Promise<string[]> 
     ...livingFaults(rows, ledger),
     ...(await copyFaults(stage, rows, copies, ledger)),
     ...(await untouchedFaults(stage, rows, copies, ledger)),
-    ...orphanFaults(stage, copies, ledger),
+    ...(await orphanFaults(stage, copies, ledger)),
     ...(await jobFaults(stage, ledger)),
     ...(await journalFaults(stage)),
   ];
@@ -106,12 +107,28 @@ async function untouchedFaults(
   return faults;
 }
 
-function orphanFaults({ supabase, s3 }: Stage, copies: readonly Copy[], { foreignKeys }: Ledger): string[] {
+/** Datasets whose deletion still has an open tombstone: what a killed writer left at their addresses goes with it. */
+async function datasetsInTombstones({ pool }: Stage): Promise<Set<string>> {
+  const { rows } = await pool.query<{ dataset_id: string }>(`
+    select dataset_id from longshore.tombstones where reason = 'dataset_deleted' and done_at is null`);
+  return new Set(rows.map((row) => row.dataset_id));
+}
+
+/** A manifest belongs to the dataset whose object it lies beside: `withManifests` are those whose manifests may lie there. */
+function isStray(key: string, withManifests: ReadonlySet<string>, named: ReadonlySet<string>): boolean {
+  if (isManifestKey(key)) return !withManifests.has(datasetIdOfManifest(key));
+  return !named.has(key) && !key.endsWith('/longshore-sentinel');
+}
+
+async function orphanFaults(stage: Stage, copies: readonly Copy[], { foreignKeys }: Ledger): Promise<string[]> {
+  const { supabase, s3 } = stage;
+  const withManifests = await datasetsInTombstones(stage);
+  for (const copy of copies) withManifests.add(copy.dataset_id);
   const known = (provider: string) =>
     new Set(copies.filter((copy) => copy.provider === provider).map((copy) => copy.object_key));
   const stray = (provider: string, keys: readonly string[]) => {
     const named = known(provider);
-    return keys.filter((key) => !named.has(key) && !key.endsWith('/longshore-sentinel') && !foreignKeys.has(key));
+    return keys.filter((key) => !foreignKeys.has(key) && isStray(key, withManifests, named));
   };
   return [
     ...stray('supabase', supabase.objects.keys()).map((key) => `${key} in supabase has no row`),
