@@ -27,6 +27,9 @@ export class IncomingBody extends Readable {
     this.#incoming = incoming;
     incoming.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onBreak).on('close', this.#onBreak);
     incoming.pause();
+    // A connection may break before anybody reads: without a listener that would end the process. Whoever reads later still
+    // gets the error, which the stream keeps.
+    this.on('error', () => undefined);
     if (incoming.destroyed && !incoming.readableEnded) this.#onBreak();
   }
 

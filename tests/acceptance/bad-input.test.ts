@@ -153,3 +153,35 @@ function pieces(bytes: Buffer, pieceBytes: number): ReadableStream<Uint8Array> {
     },
   });
 }
+
+/** Sends a body under a length that is not its own, ends the connection's sending side, and gives all that is answered. */
+async function sentAs(lengthBytes: number, body: Uint8Array): Promise<string> {
+  const socket = connect({ port: Number(new URL(server.url).port), host: '127.0.0.1', allowHalfOpen: true });
+  const lines = [`POST ${DATASETS}?name=t102 HTTP/1.1`, 'Host: x', `Authorization: Bearer ${server.adminKey}`];
+  socket.write(`${[...lines, `Content-Length: ${lengthBytes}`].join('\r\n')}\r\n\r\n`);
+  socket.end(body);
+  return Buffer.concat(await socket.toArray()).toString();
+}
+
+test('T102 a Content-Length that is larger than the body', async () => {
+  const body = Buffer.from(chatRecords(100));
+  expect(await sentAs(body.length + 1, body)).not.toMatch(/^HTTP\/1\.1 2/);
+  await vi.waitFor(async () => expect(await dataRemains(server.dataDir)).toEqual(NOTHING), { timeout: 20_000 });
+});
+
+test('T102 a Content-Length that ends within a record: what follows is no request, and the server goes on', async () => {
+  const body = Buffer.from(chatRecords(100));
+  expect(await sentAs(body.length - 20, body)).not.toMatch(/^HTTP\/1\.1 2/);
+  expect((await server.fetch('/healthz')).status).toBe(200);
+  await vi.waitFor(async () => expect(await dataRemains(server.dataDir)).toEqual(NOTHING), { timeout: 20_000 });
+});
+
+test.each([
+  ['of the bytes', gzip.length - 8, 'E_GZIP_CRC_MISMATCH'],
+  ['of the length', gzip.length - 4, 'E_GZIP_LENGTH_MISMATCH'],
+])('T102 a wrong checksum (%s)', async (_name, at, code) => {
+  const wrong = new Uint8Array(gzip);
+  wrong[at] = 0xff ^ (wrong[at] ?? 0);
+  const { status, problem } = await refusal(wrong);
+  expect([status, problem.errors.map((error: { code: string }) => error.code)]).toEqual([422, [code]]);
+});
