@@ -1,9 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { bigint, boolean, jsonb, pgSchema, primaryKey, text } from 'drizzle-orm/pg-core';
-import { instant } from './column-types.ts';
-
-const longshore = pgSchema('longshore');
-type JsonObject = Record<string, unknown>;
+import { bigint, boolean, jsonb, primaryKey, text } from 'drizzle-orm/pg-core';
+import { instant, type JsonObject, longshore } from './column-types.ts';
 
 export type AdoptionState = 'waiting' | 'adopted' | 'refused';
 

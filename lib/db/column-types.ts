@@ -1,4 +1,5 @@
-import { customType } from 'drizzle-orm/pg-core';
+import { sql } from 'drizzle-orm';
+import { bigint, customType, pgSchema } from 'drizzle-orm/pg-core';
 
 const ZONE = /(?:[zZ]|[+-]\d\d(?::?\d\d)?)$/;
 
@@ -26,3 +27,13 @@ export const bytea = customType<{ data: Uint8Array; driverData: Buffer }>({
   dataType: () => 'bytea',
   toDriver: (value) => Buffer.from(value.buffer, value.byteOffset, value.byteLength),
 });
+
+/** Everything of Longshore's own; PostgREST does not expose it. */
+export const longshore = pgSchema('longshore');
+
+export const createdAt = () => instant('created_at').notNull().default(sql`now()`);
+export const updatedAt = () => instant('updated_at').notNull().default(sql`now()`);
+export const bytes = (name: string) => bigint(name, { mode: 'number' });
+
+export type JsonObject = Record<string, unknown>;
+export type ProviderName = 's3' | 'supabase' | 'filesystem';

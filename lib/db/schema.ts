@@ -3,48 +3,31 @@
  * both. Byte counts are numbers: JavaScript holds them exactly up to 8 PiB.
  */
 import { sql } from 'drizzle-orm';
-import {
-  bigint,
-  boolean,
-  doublePrecision,
-  integer,
-  jsonb,
-  pgSchema,
-  pgTable,
-  primaryKey,
-  real,
-  text,
-} from 'drizzle-orm/pg-core';
+import { boolean, integer, jsonb, pgTable, primaryKey, real, text } from 'drizzle-orm/pg-core';
 import type { BlockIndex, IngestReport, Kind } from '@/lib/ingest/types.ts';
-import { bytea, instant } from './column-types.ts';
+import {
+  bytea,
+  bytes,
+  createdAt,
+  instant,
+  type JsonObject,
+  longshore,
+  type ProviderName,
+  updatedAt,
+} from './column-types.ts';
 
 export * from './adoption-schema.ts';
-
-const longshore = pgSchema('longshore');
-
-const createdAt = () => instant('created_at').notNull().default(sql`now()`);
-const updatedAt = () => instant('updated_at').notNull().default(sql`now()`);
-const bytes = (name: string) => bigint(name, { mode: 'number' });
+export * from './migration-schema.ts';
+export * from './training-schema.ts';
+export type { JsonObject, ProviderName };
 
 export type DatasetStatus = 'uploading' | 'ready' | 'failed';
-export type ProviderName = 's3' | 'supabase' | 'filesystem';
 export type ReplicaState = 'pending' | 'completed' | 'failed' | 'missing' | 'corrupt' | 'deleting';
 export type SecretProvider = 'aws' | 'lambda' | 'runpod' | 'huggingface';
 export type SecretState = 'untested' | 'active' | 'superseded' | 'failed' | 'deleted';
 export type PhaseName = 'base_only' | 'dual_write' | 'hybrid_read' | 's3_primary';
 export type JobState = 'queued' | 'running' | 'completed' | 'failed' | 'cancelled';
 export type UploadStatus = 'receiving' | 'processing' | 'ready' | 'failed' | 'expired';
-export type MigrationRunState = 'planned' | 'running' | 'paused' | 'cancelling' | 'cancelled' | 'completed' | 'failed';
-export type MigrationItemState = 'pending' | 'copying' | 'verifying' | 'done' | 'skipped' | 'failed' | 'quarantined';
-/** Both sides read back: same, missing, differs, could not be read. */
-export type CheckMark = '=' | '-' | '*' | '!';
-export type RemovalKind = 'rollback' | 'purge_base';
-export type RemovalState = 'listing' | 'listed' | 'applying' | 'applied' | 'failed';
-export type RemovalEntryState = 'listed' | 'refused' | 'removed';
-export type TrainingTarget = 'local' | 'runpod' | 'lambda' | 'sagemaker';
-export type TrainingJobState = 'pending' | 'starting' | 'fetching' | 'running' | 'completed' | 'failed' | 'cancelled';
-export type TrainingEventKind = 'log' | 'metric' | 'state' | 'stage';
-export type JsonObject = Record<string, unknown>;
 
 /**
  * In a database from before Longshore `id` and `user_id` may be uuid columns: bind values as usual, but write
@@ -329,150 +312,4 @@ export const auditLog = longshore.table('audit_log', {
   subject: text('subject'),
   requestId: text('request_id'),
   details: jsonb('details').$type<JsonObject>(),
-});
-
-export const migrationRuns = longshore.table('migration_runs', {
-  id: text('id').primaryKey(),
-  state: text('state').$type<MigrationRunState>().notNull(),
-  options: jsonb('options').$type<JsonObject>().notNull().default({}),
-  actor: text('actor').notNull(),
-  error: jsonb('error').$type<JsonObject>(),
-  createdAt: createdAt(),
-  startedAt: instant('started_at'),
-  finishedAt: instant('finished_at'),
-  checkedAt: instant('checked_at'),
-  rolledBackAt: instant('rolled_back_at'),
-  updatedAt: updatedAt(),
-});
-
-export const migrationItems = longshore.table(
-  'migration_items',
-  {
-    runId: text('run_id').notNull(),
-    datasetId: text('dataset_id').notNull(),
-    userId: text('user_id').notNull(),
-    name: text('name').notNull(),
-    state: text('state').$type<MigrationItemState>().notNull(),
-    sizeBytes: bytes('size_bytes'),
-    bytesCopied: bytes('bytes_copied').notNull().default(0),
-    attempt: integer('attempt').notNull().default(0),
-    leaseOwner: text('lease_owner'),
-    leaseUntil: instant('lease_until'),
-    runAfter: instant('run_after').notNull().default(sql`now()`),
-    failures: integer('failures').notNull().default(0),
-    mismatches: integer('mismatches').notNull().default(0),
-    sourceReplicaId: text('source_replica_id'),
-    source: jsonb('source').$type<JsonObject>(),
-    destination: jsonb('destination').$type<JsonObject>(),
-    uploadState: jsonb('upload_state').$type<JsonObject>(),
-    expectedSha256: text('expected_sha256'),
-    sourceSha256: text('source_sha256'),
-    destinationSha256: text('destination_sha256'),
-    versionId: text('version_id'),
-    replicaId: text('replica_id'),
-    errorCode: text('error_code'),
-    errorMessage: text('error_message'),
-    errorHint: text('error_hint'),
-    checkMark: text('check_mark').$type<CheckMark>(),
-    checkMessage: text('check_message'),
-    checkedAt: instant('checked_at'),
-    createdAt: createdAt(),
-    startedAt: instant('started_at'),
-    copiedAt: instant('copied_at'),
-    verifiedAt: instant('verified_at'),
-    finishedAt: instant('finished_at'),
-    updatedAt: updatedAt(),
-  },
-  (table) => [primaryKey({ columns: [table.runId, table.datasetId] })],
-);
-
-export const migrationWorkers = longshore.table(
-  'migration_workers',
-  {
-    runId: text('run_id').notNull(),
-    owner: text('owner').notNull(),
-    seenAt: instant('seen_at').notNull().default(sql`now()`),
-    bytesPerSecond: doublePrecision('bytes_per_second').notNull().default(0),
-    itemsPerSecond: doublePrecision('items_per_second').notNull().default(0),
-    concurrency: integer('concurrency').notNull().default(0),
-  },
-  (table) => [primaryKey({ columns: [table.runId, table.owner] })],
-);
-
-export const removals = longshore.table('removals', {
-  id: text('id').primaryKey(),
-  kind: text('kind').$type<RemovalKind>().notNull(),
-  runId: text('run_id'),
-  state: text('state').$type<RemovalState>().notNull(),
-  actor: text('actor').notNull(),
-  notBefore: instant('not_before'),
-  error: jsonb('error').$type<JsonObject>(),
-  createdAt: createdAt(),
-  listedAt: instant('listed_at'),
-  appliedAt: instant('applied_at'),
-});
-
-export const removalEntries = longshore.table(
-  'removal_entries',
-  {
-    removalId: text('removal_id').notNull(),
-    replicaId: text('replica_id').notNull(),
-    datasetId: text('dataset_id').notNull(),
-    userId: text('user_id').notNull(),
-    provider: text('provider').$type<ProviderName>().notNull(),
-    endpoint: text('endpoint'),
-    bucket: text('bucket').notNull(),
-    objectKey: text('object_key').notNull(),
-    sizeBytes: bytes('size_bytes'),
-    objectSha256: text('object_sha256'),
-    keptReplicaId: text('kept_replica_id'),
-    keptVerifiedAt: instant('kept_verified_at'),
-    state: text('state').$type<RemovalEntryState>().notNull(),
-    errorCode: text('error_code'),
-    errorMessage: text('error_message'),
-    removedAt: instant('removed_at'),
-  },
-  (table) => [primaryKey({ columns: [table.removalId, table.replicaId] })],
-);
-
-export const trainingJobs = longshore.table('training_jobs', {
-  id: text('id').primaryKey(),
-  userId: text('user_id').notNull(),
-  datasetId: text('dataset_id').notNull(),
-  contentSha256: text('content_sha256').notNull(),
-  target: text('target').$type<TrainingTarget>().notNull(),
-  config: jsonb('config').$type<JsonObject>().notNull().default({}),
-  state: text('state').$type<TrainingJobState>().notNull().default('pending'),
-  attempt: integer('attempt').notNull().default(1),
-  maxAttempts: integer('max_attempts').notNull().default(1),
-  heartbeatTimeoutMs: bytes('heartbeat_timeout_ms').notNull(),
-  startTimeoutMs: bytes('start_timeout_ms').notNull(),
-  runTimeoutMs: bytes('run_timeout_ms'),
-  stage: text('stage'),
-  progress: jsonb('progress').$type<JsonObject>(),
-  error: jsonb('error').$type<JsonObject>(),
-  remote: jsonb('remote').$type<JsonObject>(),
-  claimedBy: text('claimed_by'),
-  shards: jsonb('shards').$type<Record<string, string>>().notNull().default({}),
-  reportSeqs: jsonb('report_seqs').$type<Record<string, number>>().notNull().default({}),
-  logBytes: bytes('log_bytes').notNull().default(0),
-  metricPoints: integer('metric_points').notNull().default(0),
-  rateWindowAt: instant('rate_window_at'),
-  rateBytes: bytes('rate_bytes').notNull().default(0),
-  copyReports: integer('copy_reports').notNull().default(0),
-  createdAt: createdAt(),
-  updatedAt: updatedAt(),
-  attemptAt: instant('attempt_at').notNull().default(sql`now()`),
-  startedAt: instant('started_at'),
-  heartbeatAt: instant('heartbeat_at'),
-  finishedAt: instant('finished_at'),
-});
-
-export const trainingJobEvents = longshore.table('training_job_events', {
-  id: bytes('id').primaryKey().generatedAlwaysAsIdentity(),
-  jobId: text('job_id').notNull(),
-  at: instant('at').notNull().default(sql`now()`),
-  attempt: integer('attempt').notNull(),
-  kind: text('kind').$type<TrainingEventKind>().notNull(),
-  data: jsonb('data').$type<JsonObject>().notNull(),
 });
