@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ClientConfig, privateServerEnvironment } from '@/lib/config/client-config.ts';
 import { LongshoreError } from '@/lib/errors.ts';
-import { type RunningServer, startServer } from '../server/serve.ts';
-import { stopServer } from '../server/stop.ts';
+import type { RunningServer } from '../server/serve.ts';
 import { ApiClient } from './api-client.ts';
 
 export interface Connection {
@@ -21,7 +20,7 @@ export async function connect(config: ClientConfig): Promise<Connection> {
   if (config.url !== undefined) return connectTo(config.url, config);
   const own = await startOwn();
   if (typeof own === 'string') return connectTo(own, config);
-  const close = () => stopServer(own);
+  const close = async () => (await import('../server/stop.ts')).stopServer(own);
   try {
     return { client: new ApiClient(own.url, await apiKey(config)), own: true, close };
   } catch (error) {
@@ -37,6 +36,7 @@ export async function connectTo(url: string, config: ClientConfig): Promise<Conn
 /** A server for this command; or, where one runs on the data directory already, its address. */
 async function startOwn(): Promise<RunningServer | string> {
   try {
+    const { startServer } = await import('../server/serve.ts');
     return await startServer(privateServerEnvironment());
   } catch (error) {
     const holder = dataDirHolder(error);

@@ -34,7 +34,10 @@ Finds the server by LONGSHORE_URL and LONGSHORE_API_KEY; else the one that runs 
 long as the command takes. Results go to stdout, everything else to stderr.
 ${EXIT_HELP}`;
 
-/** The whole command line. Parsing it runs at most one action. */
+/**
+ * The whole command line. Parsing it runs at most one action. All commands are declared at every start, so a command
+ * MUST import what is large (the server, the database, ingest) where it runs, not at the top of its file.
+ */
 export function createProgram(context: CliContext): Command {
   const program = new Command('longshore')
     .description('the dataset storage plane of a fine-tuning platform')

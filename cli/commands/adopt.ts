@@ -1,8 +1,6 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
-import { openAdoption } from '@/lib/composition/adoption.ts';
-import { readConfig } from '@/lib/config/config.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { AdoptionSummary } from '@/lib/migration/adopt/adoption.ts';
 import type { AdoptionStatus } from '@/lib/migration/adopt/adoption-status.ts';
@@ -39,6 +37,8 @@ Exits 1 when problems were found.`,
 }
 
 async function adopt({ terminal, signal }: CliContext, flags: AdoptFlags): Promise<void> {
+  const { readConfig } = await import('@/lib/config/config.ts');
+  const { openAdoption } = await import('@/lib/composition/adoption.ts');
   const opened = await openAdoption(readConfig(), { apply: flags.apply });
   const out = flags.out === undefined ? undefined : new JsonLines(flags.out);
   try {

@@ -1,15 +1,15 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { checkSource } from '@/lib/ingest/ingest.ts';
-import { IngestPool } from '@/lib/ingest/pool/ingest-pool.ts';
-import type { FormatChoice, IngestReport } from '@/lib/ingest/types.ts';
+import type { FormatChoice, IngestOptions, IngestReport, IngestResult } from '@/lib/ingest/types.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { fileSize } from '../local-file.ts';
 import { findingLines, SHOWN_PER_CODE } from '../output/findings.ts';
 import { paint, printJson, printLine, progressBar, type Terminal } from '../output/terminal.ts';
 import { formatBytes, formatCount } from '../output/units.ts';
+
+type Judge = (source: AsyncIterable<Uint8Array>, options: IngestOptions) => Promise<IngestResult>;
 
 interface CheckFlags {
   format: FormatChoice;
@@ -39,11 +39,14 @@ export function addCheck(program: Command, context: CliContext): void {
 
 async function check(context: CliContext, files: string[], flags: CheckFlags): Promise<void> {
   const sizes = await Promise.all(files.map(fileSize));
+  const { checkSource } = await import('@/lib/ingest/ingest.ts');
+  const { IngestPool } = await import('@/lib/ingest/pool/ingest-pool.ts');
   const pool = new IngestPool();
+  const judge: Judge = (source, options) => checkSource(source, options, pool);
   try {
     const reports: { file: string; report: IngestReport }[] = [];
     for (const [index, file] of files.entries()) {
-      const report = await checkFile(context, pool, { file, size: sizes[index] ?? 0, flags });
+      const report = await checkFile(context, judge, { file, size: sizes[index] ?? 0, flags });
       reports.push({ file, report });
       if (!context.terminal.json) printReport(context.terminal, { file, report, all: flags.all });
     }
@@ -56,7 +59,7 @@ async function check(context: CliContext, files: string[], flags: CheckFlags): P
 
 async function checkFile(
   { terminal, signal }: CliContext,
-  pool: IngestPool,
+  judge: Judge,
   { file, size, flags }: { file: string; size: number; flags: CheckFlags },
 ): Promise<IngestReport> {
   const bar = progressBar(terminal, basename(file), size);
@@ -72,7 +75,7 @@ async function checkFile(
       onProgress: ({ bytesRead }: { bytesRead: number }) => bar.update(bytesRead),
     };
     const source = createReadStream(file, { highWaterMark: 1 << 20 });
-    return (await checkSource(source, options, pool)).report;
+    return (await judge(source, options)).report;
   } finally {
     bar.finish();
   }

@@ -1,6 +1,4 @@
 import type { Command } from 'commander';
-import { rebuildCatalogue } from '@/lib/composition/rebuild.ts';
-import { readConfig } from '@/lib/config/config.ts';
 import type { RebuildReport } from '@/lib/datasets/rebuild/rebuild-report.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -21,6 +19,8 @@ export function addRebuild(program: Command, context: CliContext): void {
 }
 
 async function rebuild({ terminal, signal }: CliContext, flags: { apply: boolean; installation?: string }) {
+  const { readConfig } = await import('@/lib/config/config.ts');
+  const { rebuildCatalogue } = await import('@/lib/composition/rebuild.ts');
   const report = await rebuildCatalogue(readConfig(), { ...flags, signal });
   if (terminal.json) printJson(terminal, report);
   else print(terminal, report);

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { runServer } from '../../server/run.ts';
 
 export function addServe(program: Command): void {
   program
@@ -7,6 +6,7 @@ export function addServe(program: Command): void {
     .description('run the server: API, page and background jobs')
     .addHelpText('after', '\nExample: PORT=8080 DATA_DIR=/var/lib/longshore longshore serve')
     .action(async () => {
+      const { runServer } = await import('../../server/run.ts');
       process.exitCode = await runServer();
     });
 }

@@ -5,7 +5,6 @@ import type { CliContext } from '../context.ts';
 import { fileSize } from '../local-file.ts';
 import { note, paint, printJson, printLine, progressBar } from '../output/terminal.ts';
 import { formatBytes, formatCount } from '../output/units.ts';
-import { uploadFile } from '../transfer/upload.ts';
 
 interface UploadFlags {
   name?: string;
@@ -34,6 +33,7 @@ export function addUpload(program: Command, context: CliContext): void {
 
 async function upload(context: CliContext, files: string[], flags: UploadFlags): Promise<void> {
   const sizes = await Promise.all(files.map(fileSize));
+  const { uploadFile } = await import('../transfer/upload.ts');
   const client = await context.client();
   const datasets: DatasetView[] = [];
   for (const [index, path] of files.entries()) {

@@ -1,3 +1,5 @@
+import { copyInto } from './copy-into.ts';
+
 /**
  * Buffers of batches, used again: the frame fills one, a thread reads it and leaves its result in it, the writer is done
  * with it, and it is filled anew. They are shared between the threads, not handed over: the engine counts every buffer
@@ -52,7 +54,7 @@ export class GrowingBuffer {
 
   append(chunk: Uint8Array, start: number, end: number): void {
     this.reserve(end - start);
-    this.bytes.set(start === 0 && end === chunk.byteLength ? chunk : chunk.subarray(start, end), this.length);
+    copyInto(this.bytes, this.length, start === 0 && end === chunk.byteLength ? chunk : chunk.subarray(start, end));
     this.length += end - start;
   }
 

@@ -100,9 +100,8 @@ export class JsonOutput {
 
   /** A member as the source has it. */
   member(key: number): void {
-    const { tape, workspace } = this.record;
     this.separate();
-    workspace.copy(tape.tokenStart(key), tape.tokenEnd(key));
+    this.node(key);
     this.literal(LITERALS.colon);
     this.node(key + NODE);
   }

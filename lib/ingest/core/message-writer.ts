@@ -153,11 +153,11 @@ export class MessageWriter {
   }
 
   private dataUrl(part: DraftPart): void {
-    const { tape, workspace } = this.record;
+    const { tape } = this.record;
     this.out.literal(LITERALS.dataUrl);
-    workspace.copy(tape.start(part.mediaType), tape.end(part.mediaType));
+    this.out.range(tape.start(part.mediaType), tape.end(part.mediaType));
     this.out.literal(LITERALS.base64);
-    workspace.copy(tape.start(part.node), tape.end(part.node));
+    this.out.range(tape.start(part.node), tape.end(part.node));
     this.out.literal(LITERALS.quote);
   }
 

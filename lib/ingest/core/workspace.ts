@@ -4,6 +4,11 @@ import type { StopFinder } from './simd-stops.ts';
 /** Bytes that may be read past the end of the input: a word load at the last byte must stay inside the buffer. */
 const PAD = 16;
 const SHORT_COPY = 64;
+/**
+ * A multiple of eight, as batches begin at one: engines copy byte by byte between shared and other memory where the two
+ * are not aligned to each other.
+ */
+const INPUT_START = (LITERAL_BYTES.length + 7) & -8;
 
 /**
  * One buffer that holds, in this order, the literals, a batch's source bytes, scratch bytes of the record at hand, and
@@ -15,8 +20,8 @@ const SHORT_COPY = 64;
 export class Workspace {
   bytes: Uint8Array = new Uint8Array(0);
   view: DataView = new DataView(this.bytes.buffer);
-  inputStart = LITERAL_BYTES.length;
-  inputEnd = LITERAL_BYTES.length;
+  inputStart = INPUT_START;
+  inputEnd = INPUT_START;
   /** First free scratch byte. */
   scratch = 0;
   outputStart = 0;
@@ -47,13 +52,13 @@ export class Workspace {
     this.inputEnd = this.inputStart + batch.length;
     this.bytes.fill(0, this.inputEnd, scratchStart);
     this.scratch = scratchStart;
-    this.findStops(batch);
+    this.findStops();
     this.output = this.outputStart;
   }
 
-  private findStops(batch: Uint8Array): void {
+  private findStops(): void {
     if (this.finder === undefined) return;
-    this.stops = this.finder.find(batch);
+    this.stops = this.finder.find(this.bytes.subarray(this.inputStart, this.inputEnd));
     this.stopsEnd = this.inputEnd;
   }
 

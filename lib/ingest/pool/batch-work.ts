@@ -1,4 +1,5 @@
 import { constants, deflateRawSync } from 'node:zlib';
+import { copyInto } from '@/lib/ingest/bytes/copy-into.ts';
 import type { BatchResult, Decision, IngestCore, RecordBatch } from '@/lib/ingest/core/contract.ts';
 import type { BatchWork, ProcessedBatch } from './messages.ts';
 
@@ -75,7 +76,7 @@ class ReplySpace {
   put(bytes: Uint8Array): Uint8Array {
     if (this.#used + bytes.byteLength > this.#buffer.byteLength) return new Uint8Array(bytes);
     const place = new Uint8Array(this.#buffer, this.#used, bytes.byteLength);
-    place.set(bytes);
+    copyInto(place, 0, bytes);
     this.#used += bytes.byteLength;
     return place;
   }
