@@ -10,6 +10,7 @@ import { Panel } from '../shared/ui/panel.tsx';
 import { ErrorState, Note } from '../shared/ui/states.tsx';
 import { useToast } from '../shared/ui/toast.tsx';
 import { providerName, replicaState } from './copy-badges.tsx';
+import { PassedOver, useDownloadLocation } from './download-location.tsx';
 
 interface Verified {
   replicas: CheckedReplica[];
@@ -17,6 +18,7 @@ interface Verified {
 
 export function CopiesPanel({ dataset }: { dataset: Dataset }) {
   const actions = useCopyActions(dataset);
+  const serving = useDownloadLocation(dataset);
   const busy = actions.verify.isPending || actions.repair.isPending;
   return (
     <div className="flex flex-col gap-4">
@@ -35,11 +37,17 @@ export function CopiesPanel({ dataset }: { dataset: Dataset }) {
       </div>
       {actions.verify.isError && <ErrorState error={actions.verify.error} />}
       {actions.verify.isSuccess && <Outcome replicas={actions.verify.data.replicas} />}
-      <ul className="flex flex-col gap-2">
+      <ul aria-label="Copies" className="flex flex-col gap-2">
         {dataset.replicas.map((replica) => (
-          <Copy key={`${replica.provider}${replica.key}`} replica={replica} />
+          <Copy
+            key={`${replica.provider}${replica.key}`}
+            replica={replica}
+            serves={replica.state === 'completed' && replica.provider === serving.data?.provider}
+          />
         ))}
       </ul>
+      {serving.isError && <ErrorState error={serving.error} />}
+      {serving.isSuccess && <PassedOver location={serving.data} />}
       <Panel title="Identity" description="The same wherever the bytes lie: compare after a download with sha256sum">
         <dl className="flex flex-col gap-3 text-sm">
           <Hash label="Content, the normalised JSONL" value={dataset.content_sha256} />
@@ -93,7 +101,7 @@ function Outcome({ replicas }: { replicas: readonly CheckedReplica[] }) {
   );
 }
 
-function Copy({ replica }: { replica: Replica }) {
+function Copy({ replica, serves }: { replica: Replica; serves: boolean }) {
   const { word, tone } = replicaState(replica);
   const Icon = tone === 'good' ? CircleCheck : tone === 'bad' ? CircleAlert : CircleDashed;
   return (
@@ -103,6 +111,7 @@ function Copy({ replica }: { replica: Replica }) {
         <Badge tone={tone}>
           <Icon className="size-3" aria-hidden /> {word}
         </Badge>
+        {serves && <Badge title="A download that begins now reads this copy">serves downloads</Badge>}
         <span className="tabular ml-auto text-muted" title={formatMoment(replica.verified_at)}>
           {formatBytes(replica.size_bytes)}, last verified {formatAgo(replica.verified_at)}
         </span>

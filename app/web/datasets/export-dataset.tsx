@@ -1,22 +1,19 @@
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api } from '../shared/api/client.ts';
-import type { Dataset, DownloadLocation } from '../shared/api/types.ts';
+import type { Dataset } from '../shared/api/types.ts';
 import { formatBytes, formatCount, formatMoment } from '../shared/format.ts';
 import { AnchorButton } from '../shared/ui/button.tsx';
 import { CodeBlock } from '../shared/ui/copy.tsx';
 import { Dialog } from '../shared/ui/dialog.tsx';
 import { TextInput } from '../shared/ui/field.tsx';
-import { ErrorState, Note } from '../shared/ui/states.tsx';
+import { ErrorState } from '../shared/ui/states.tsx';
 import { providerName } from './copy-badges.tsx';
+import { PassedOver, useDownloadLocation } from './download-location.tsx';
 
 interface ExportProps {
   dataset: Dataset;
   open: boolean;
   onOpenChange: (open: boolean) => void;
 }
-
-const HOUR_SECONDS = 3600;
 
 /** The whole, a sample, or an address for another program. */
 export function ExportDataset({ dataset, open, onOpenChange }: ExportProps) {
@@ -68,18 +65,9 @@ function Sample({ dataset }: { dataset: Dataset }) {
   );
 }
 
-/** The address itself, from the copy that answers now: it may not be the one that is read usually. */
+/** The address itself, for whoever has no key. */
 function Address({ dataset }: { dataset: Dataset }) {
-  const location = useQuery({
-    queryKey: ['download-url', dataset.id],
-    queryFn: ({ signal }) =>
-      api<DownloadLocation>(`/api/training/dataset/${dataset.id}/download-url`, {
-        query: { expires_in: HOUR_SECONDS },
-        signal,
-      }),
-    staleTime: 0,
-    gcTime: 0,
-  });
+  const location = useDownloadLocation(dataset);
   return (
     <div className="flex flex-col gap-2 border-t border-line pt-4 text-sm">
       <p className="font-medium">For another program</p>
@@ -91,12 +79,7 @@ function Address({ dataset }: { dataset: Dataset }) {
             Whoever has this address can read the dataset until {formatMoment(location.data.expires_at)}. It is served
             by {providerName(location.data.provider)}.
           </p>
-          {location.data.fallback_reason !== undefined && (
-            <Note tone="warn">
-              The usual copy was passed over ({location.data.fallback_reason.replaceAll('_', ' ')}); this is another
-              good one.
-            </Note>
-          )}
+          <PassedOver location={location.data} />
         </>
       )}
     </div>

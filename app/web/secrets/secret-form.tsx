@@ -6,7 +6,7 @@ import { Button } from '../shared/ui/button.tsx';
 import { SecretInput, TextInput } from '../shared/ui/field.tsx';
 import { ErrorState } from '../shared/ui/states.tsx';
 import { useToast } from '../shared/ui/toast.tsx';
-import { bodyOf, isKey, type Values, valuesOf } from './secret-values.ts';
+import { bodyOf, isKey, keysEmptied, type Values, valuesOf } from './secret-values.ts';
 import { Testing, TestReport } from './test-report.tsx';
 
 interface Options {
@@ -17,7 +17,11 @@ interface Options {
 /** Fields, a test that stores nothing, and saving, which tests too. */
 export function SecretForm({ provider, stored }: { provider: ProviderDescription; stored: SecretView | undefined }) {
   const [values, setValues] = useState<Values>(() => valuesOf(provider, stored));
-  const actions = useSecretActions(provider, values, stored);
+  const actions = useSecretActions(provider, values, {
+    stored,
+    // What is stored now is nothing that a field may go on showing.
+    onSaved: () => setValues((now) => ({ ...now, ...keysEmptied(provider) })),
+  });
   const set = (name: string, value: string) => {
     setValues((now) => ({ ...now, [name]: value }));
     actions.forget();
@@ -133,7 +137,11 @@ function Remedies({
   );
 }
 
-function useSecretActions(provider: ProviderDescription, values: Values, stored: SecretView | undefined) {
+function useSecretActions(
+  provider: ProviderDescription,
+  values: Values,
+  { stored, onSaved }: { stored: SecretView | undefined; onSaved: () => void },
+) {
   const queries = useQueryClient();
   const say = useToast();
   const path = `/api/secrets/${provider.id}`;
@@ -151,6 +159,8 @@ function useSecretActions(provider: ProviderDescription, values: Values, stored:
     mutationFn: (options: Options) => api(path, { method: 'PUT', query: query(options), json: body }),
     onSuccess: async () => {
       say({ text: `The ${provider.title} secret is stored.` });
+      onSaved();
+      test.reset();
       await queries.invalidateQueries({ queryKey: ['secrets'] });
     },
   });

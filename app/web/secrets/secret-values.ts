@@ -15,6 +15,10 @@ export function valuesOf(provider: ProviderDescription, stored: SecretView | und
   );
 }
 
+export function keysEmptied(provider: ProviderDescription): Values {
+  return Object.fromEntries(provider.fields.filter(isKey).map(({ name }) => [name, '']));
+}
+
 function textAt(value: unknown, path: readonly string[]): string {
   const [first, ...rest] = path;
   if (first === undefined) return typeof value === 'string' ? value : '';

@@ -26,7 +26,7 @@ function Check({ check }: { check: CheckResult }) {
   const { icon: Icon, tone, word } = lookOf(check);
   return (
     <li className="flex gap-2.5 px-3 py-2">
-      <Icon className={clsx('mt-0.5 size-4 shrink-0', tone)} aria-label={word} />
+      <Icon className={clsx('mt-0.5 size-4 shrink-0', tone)} aria-label={word} role="img" />
       <div className="min-w-0 flex-1">
         <p className="flex justify-between gap-3">
           <span className="font-medium">{check.title}</span>

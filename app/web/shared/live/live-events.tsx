@@ -25,7 +25,7 @@ const LiveContext = createContext<Live | undefined>(undefined);
 
 /** Which queries an event makes stale, by the first word of their key. Events are hints: what is shown is asked for anew. */
 const STALE: Record<Topic, readonly string[]> = {
-  dataset: ['datasets', 'dataset', 'storage'],
+  dataset: ['datasets', 'dataset', 'storage', 'secrets'],
   upload: ['uploads'],
   job: ['jobs', 'job'],
   storage: ['storage', 'phase', 'scrub'],
@@ -35,7 +35,7 @@ const STALE: Record<Topic, readonly string[]> = {
 /** A burst of events asks once. What counts every copy costs the database more than a row does, and is asked for less often. */
 const GATHER_MS = 250;
 const GATHER_COSTLY_MS = 3000;
-const COSTLY: readonly string[] = ['storage'];
+const COSTLY: readonly string[] = ['storage', 'secrets'];
 
 /** One event stream for the whole page. After a gap everything that is shown is asked for again. */
 export function LiveEvents({ children }: { children: ReactNode }) {

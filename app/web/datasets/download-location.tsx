@@ -1,0 +1,53 @@
+import { useQuery } from '@tanstack/react-query';
+import { api } from '../shared/api/client.ts';
+import type { Dataset, DownloadLocation } from '../shared/api/types.ts';
+import { Note } from '../shared/ui/states.tsx';
+import { providerName } from './copy-badges.tsx';
+
+const HOUR_SECONDS = 3600;
+
+/** An address from the copy that answers now, asked for anew each time: it may not be the one that is read usually. */
+export function useDownloadLocation({ id, status, replicas }: Dataset) {
+  const copies = replicas.map(({ key, state }) => `${key} ${state}`).join();
+  return useQuery({
+    queryKey: ['download-url', id, copies],
+    queryFn: ({ signal }) =>
+      api<DownloadLocation>(`/api/training/dataset/${id}/download-url`, {
+        query: { expires_in: HOUR_SECONDS },
+        signal,
+      }),
+    enabled: status === 'ready',
+    staleTime: 0,
+    gcTime: 0,
+  });
+}
+
+const WHY: Readonly<Record<string, string>> = {
+  missing: 'it is missing',
+  corrupt: 'it is damaged',
+  failed: 'it could not be written',
+  pending: 'it is still being written',
+  slow: 'it was slow to answer',
+  timeout: 'it was slow to answer',
+  unavailable: 'its store does not answer',
+  unauthorized: 'its store refuses the credentials',
+  forbidden: 'its store refuses the credentials',
+  rate_limited: 'its store asks for fewer requests',
+  unknown: 'its store is not known here',
+};
+
+/** Why a download does not come from the copy that the phase prefers; nothing when it does. */
+export function PassedOver({ location: { fallback_reason: reason } }: { location: DownloadLocation }) {
+  if (reason === undefined) return null;
+  const [provider = '', ...words] = reason.split('_');
+  const why = words.join('_');
+  return (
+    <Note tone="warn">
+      The copy in {nameOf(provider)} was passed over: {WHY[why] ?? why.replaceAll('_', ' ')}. This is another good one.
+    </Note>
+  );
+}
+
+function nameOf(provider: string): string {
+  return provider === 's3' || provider === 'supabase' || provider === 'filesystem' ? providerName(provider) : provider;
+}
