@@ -35,6 +35,8 @@ export interface BackgroundGround {
   adoption: { inspector: Inspector; sweep: AdoptionSweep };
   /** Tells the pages of all admins. */
   tellAdmins(event: { topic: 'storage'; type: string; subject: string }): void;
+  /** Tells the pages of one user. */
+  tell(userId: string, event: { topic: 'dataset'; type: string; subject: string }): void;
   training: TrainingParts;
   deploy: DeployParts;
 }
@@ -83,7 +85,8 @@ export class Background {
   }
 }
 
-function registerPlacement(runner: JobRunner, { placed: { worker, reconciler, cleaner } }: BackgroundGround): void {
+function registerPlacement(runner: JobRunner, { placed, tell }: BackgroundGround): void {
+  const { worker, reconciler, cleaner } = placed;
   const replicaId = (job: ClaimedJob) => String(job.payload.replica_id);
   runner.register(PLACEMENT_JOBS.write, (job, { signal }) => worker.write(replicaId(job), { signal }), {
     concurrency: 4,
@@ -92,9 +95,11 @@ function registerPlacement(runner: JobRunner, { placed: { worker, reconciler, cl
     concurrency: 4,
   });
   runner.register(PLACEMENT_JOBS.retire, (job, { signal }) => worker.retire(replicaId(job), signal));
-  runner.register(PLACEMENT_JOBS.remove, (job, { signal }) => worker.remove(replicaId(job), signal), {
-    concurrency: 4,
-  });
+  const remove = async (job: ClaimedJob, { signal }: JobContext) => {
+    const gone = await worker.remove(replicaId(job), signal);
+    if (gone !== undefined) tell(gone.userId, { topic: 'dataset', type: 'updated', subject: gone.datasetId });
+  };
+  runner.register(PLACEMENT_JOBS.remove, remove, { concurrency: 4 });
   runner.register(PLACEMENT_JOBS.reconcile, (job, context) => reconcileAll(reconciler, job, context));
   runner.register(PLACEMENT_JOBS.tombstones, async (_job, { signal }) => {
     return { looked_at: await cleaner.checkTombstones(500, signal) };

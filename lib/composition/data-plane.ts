@@ -114,6 +114,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
     adoption: { inspector: adoption.inspector, sweep: adoption.sweepOf(datasets) },
     scrubIntervalMs: config.scrub.intervalMs,
     tellAdmins: (event) => ground.events.publishToAdmins(event),
+    tell: ground.events.publish.bind(ground.events),
   });
   const own = () => ground.registry.own().map(({ service }) => service);
   const orphans = composeOrphans({ ...parts, own, files: datasets.files, audit: ground.audit }, placement);

@@ -1,6 +1,7 @@
 import type { Database } from '@/lib/db/database.ts';
 import { findPlaced, isLiving } from '@/lib/placement/placed-dataset.ts';
 import type { Reconciler } from '@/lib/placement/reconciler.ts';
+import type { Replica } from '@/lib/placement/replica.ts';
 import type { ReplicaCleaner } from '@/lib/placement/replica-cleaner.ts';
 import type { ReplicaDeleter } from '@/lib/placement/replica-deleter.ts';
 import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
@@ -67,8 +68,11 @@ export class PlacementWorker {
     await this.#deleter.retire(replicaId, signal);
   }
 
-  async remove(replicaId: string, signal?: AbortSignal): Promise<void> {
+  /** The copy that is gone now; undefined when there was nothing to remove. */
+  async remove(replicaId: string, signal?: AbortSignal): Promise<Replica | undefined> {
     const replica = await this.#replicas.find(replicaId);
-    if (replica?.state === 'deleting') await this.#cleaner.removeReplica(replica, signal);
+    if (replica?.state !== 'deleting') return undefined;
+    await this.#cleaner.removeReplica(replica, signal);
+    return replica;
   }
 }
