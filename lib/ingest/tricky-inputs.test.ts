@@ -59,6 +59,11 @@ const rows: [string, Input, Expectation][] = [
     Buffer.concat([Buffer.from(`${a}\n`.repeat(100)), Buffer.from('{"text":"\xff"}\n', 'latin1')]),
     { codes: [['E_UTF8', 101]] },
   ],
+  [
+    'T22 too many stray bytes to be skipped',
+    Buffer.concat([Buffer.from(`${a}\n`.repeat(50)), Buffer.from('{"text":"\xff"}\n', 'latin1')]),
+    { codes: ['E_UTF8'], options: { onError: 'skip', maxErrorRatio: 1 } },
+  ],
   ['T22 another encoding', Buffer.from(`${turn('caf\xe9')}\n`, 'latin1'), { codes: ['E_UTF8'] }],
   ['T25 separators of Unicode', `${turn('x\u2028y\u2029z\u0085\u000b'.replace('\u000b', ''))}\n`, { accepted: 1 }],
   ['T28 UTF-16', Buffer.from(`\ufeff${a}`, 'utf16le'), { codes: ['E_ENCODING'] }],

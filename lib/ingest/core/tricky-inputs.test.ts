@@ -117,6 +117,12 @@ const JSON_ROWS: Row[] = [
     [],
     withText('"a\\u2028\\u2029\u0085b"'),
   ),
+  line('T25 separators in a key', withField('{"a\u2028b":1}'), 'accept', [], withField('{"a\\u2028b":1}')),
+  {
+    ...records('T25 separators in a key of a converted record', GOOD_TASK, { ...GOOD_TASK, 'a\u2029b': 1 }, 'accept'),
+    becomes:
+      '{"messages":[{"role":"user","content":"i"},{"role":"assistant","content":"o"}],"metadata":{"a\\u2029b":1}}',
+  },
   line('T26 NFD', withText('"e\u0301"'), 'accept', [], withText('"e\u0301"')),
   line('T27 zero width and overrides', withText('"a\u200b\u202e\u00adb"'), 'accept'),
   line('T27 U+FFFD', withText('"a\ufffd"'), 'accept', ['W_REPLACEMENT_CHAR']),

@@ -27,10 +27,12 @@ export class FindingCollector {
     this.keep(finding);
   }
 
+  /** A code that is an error of records and, above a share, fatal for the file counts as the worst it was. */
   count(code: string, { severity, count }: CodeCount): void {
-    const known = this.#counts.get(code);
-    if (known === undefined) this.#counts.set(code, { severity, count });
-    else known.count += count;
+    const known = this.#counts.get(code) ?? { severity, count: 0 };
+    known.count += count;
+    known.severity = worse(known.severity, severity);
+    this.#counts.set(code, known);
   }
 
   /** Keeps a finding that was counted elsewhere. */
@@ -76,4 +78,8 @@ export class FindingCollector {
       truncated: counted > preferred.length,
     };
   }
+}
+
+function worse(a: Severity, b: Severity): Severity {
+  return ORDER.indexOf(a) <= ORDER.indexOf(b) ? a : b;
 }
