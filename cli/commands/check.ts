@@ -1,4 +1,5 @@
 import { createReadStream } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import type { FormatChoice, IngestOptions, IngestReport, IngestResult } from '@/lib/ingest/types.ts';
@@ -41,7 +42,8 @@ async function check(context: CliContext, files: string[], flags: CheckFlags): P
   const sizes = await Promise.all(files.map(fileSize));
   const { checkSource } = await import('@/lib/ingest/ingest.ts');
   const { IngestPool } = await import('@/lib/ingest/pool/ingest-pool.ts');
-  const pool = new IngestPool();
+  // This thread reads, unpacks and hashes; each further one costs a fifth of a second to start and to warm up.
+  const pool = new IngestPool({ threads: Math.max(1, availableParallelism() - 1) });
   const judge: Judge = (source, options) => checkSource(source, options, pool);
   try {
     const reports: { file: string; report: IngestReport }[] = [];

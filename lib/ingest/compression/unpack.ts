@@ -6,8 +6,6 @@ import type { ContainerStep } from '@/lib/ingest/types.ts';
 import { ByteSource } from '@/lib/streams/byte-source.ts';
 import { gunzipMembers } from '@/lib/streams/gunzip.ts';
 import { ExpansionGuard } from './expansion-guard.ts';
-import { unzip } from './unzip.ts';
-import { unzstd } from './unzstd.ts';
 
 /** Longest magic number that is looked for. */
 const MAGIC_BYTES = 8;
@@ -49,6 +47,15 @@ function unpackerFor(head: Uint8Array): Unpacker | undefined {
   if (a !== undefined && a >> 4 === 5 && b === 0x2a && c === 0x4d && d === 0x18) return unzstd;
   if (a === 0x50 && b === 0x4b && ((c === 3 && d === 4) || (c === 5 && d === 6))) return unzip;
   return undefined;
+}
+
+/** Loaded when such a file comes: their libraries take longer to load than a small file takes to check. */
+async function* unzip(source: ByteSource, context: ContainerContext): AsyncGenerator<Uint8Array> {
+  yield* (await import('./unzip.ts')).unzip(source, context);
+}
+
+async function* unzstd(source: ByteSource, context: ContainerContext): AsyncGenerator<Uint8Array> {
+  yield* (await import('./unzstd.ts')).unzstd(source, context);
 }
 
 async function* gunzip(source: ByteSource, { log }: { log: ScanLog }): AsyncGenerator<Uint8Array> {
