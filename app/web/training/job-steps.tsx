@@ -2,6 +2,7 @@ import type { TrainingJobState } from '../shared/api/types.ts';
 import { formatMoment, formatSeconds } from '../shared/format.ts';
 import { Badge } from '../shared/ui/badge.tsx';
 import { EmptyState } from '../shared/ui/states.tsx';
+import { storeName } from '../storage/words.ts';
 import type { Step, Story } from './job-story.ts';
 import { STATE_TONES, spoken } from './job-words.ts';
 
@@ -38,7 +39,7 @@ function detailOf({ data }: Step): string {
   const error = data.error as { message?: string } | null | undefined;
   const parts = [
     data.claimed_by === undefined || data.claimed_by === null ? undefined : `taken by ${data.claimed_by}`,
-    data.provider === undefined ? undefined : `the copy in ${data.provider}: ${data.reason}`,
+    data.provider === undefined ? undefined : `the copy in ${storeName(String(data.provider))}: ${data.reason}`,
     error?.message,
   ];
   return parts.filter((part) => part !== undefined).join('; ');
