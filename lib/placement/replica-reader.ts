@@ -2,7 +2,7 @@ import { LongshoreError } from '@/lib/errors.ts';
 import { type JobSink, suspicionJob } from '@/lib/placement/job-types.ts';
 import { type Phase, readOrder, roleOf } from '@/lib/placement/phase.ts';
 import type { PhaseRepository } from '@/lib/placement/phase-repository.ts';
-import { isReadable, type Replica } from '@/lib/placement/replica.ts';
+import { isReadable, type ReachableReplica, type Replica } from '@/lib/placement/replica.ts';
 import type { ReplicaRepository } from '@/lib/placement/replica-repository.ts';
 import type { StoreRegistry } from '@/lib/placement/store-registry.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
@@ -59,7 +59,7 @@ export class ReplicaReader {
   }
 
   /** A reader found a copy missing or damaged: it is re-read in full, and judged by that alone. */
-  async suspect(replica: Replica, error: unknown): Promise<void> {
+  async suspect(replica: ReachableReplica, error: unknown): Promise<void> {
     const worth = StorageError.is(error, 'not_found') || StorageError.is(error, 'corrupt') || isCorruptObject(error);
     if (worth) await this.#jobs.enqueue(suspicionJob(replica));
   }
@@ -69,9 +69,9 @@ export class ReplicaReader {
  * Copies that a rollback took out of the way come last; then the phase decides; within a role verified copies come first,
  * newer generations before older ones.
  */
-export function inReadOrder<R extends Replica>(phase: Phase, replicas: readonly R[]): R[] {
+export function inReadOrder<R extends ReachableReplica>(phase: Phase, replicas: readonly R[]): R[] {
   const order = readOrder(phase);
-  const rank = (replica: Replica) =>
+  const rank = (replica: ReachableReplica) =>
     (replica.preferred ? 0 : 4) + order.indexOf(roleOf(replica)) * 2 + (replica.verifiedAt ? 0 : 1);
   return [...replicas].sort((a, b) => rank(a) - rank(b) || b.generation - a.generation);
 }

@@ -6,6 +6,26 @@ export type { ReplicaState } from '@/lib/db/schema.ts';
 /** One stored copy of a dataset: the row is the truth about it. */
 export type Replica = typeof datasetReplicas.$inferSelect;
 
+/** What it takes to choose among copies and to reach one: all that a reader needs of the row. */
+export type ReachableReplica = Pick<
+  Replica,
+  | 'id'
+  | 'userId'
+  | 'provider'
+  | 'endpoint'
+  | 'region'
+  | 'bucket'
+  | 'objectKey'
+  | 'generation'
+  | 'versionId'
+  | 'secretId'
+  | 'state'
+  | 'attempt'
+  | 'preferred'
+  | 'sizeBytes'
+  | 'verifiedAt'
+>;
+
 /**
  * Every move a replica may make. `gone` is the removal of the row, from `deleting` only.
  * completed and verified are two things: a completed replica may be re-read any number of times.
@@ -30,7 +50,7 @@ export function sourcesOf(to: ReplicaState): ReplicaState[] {
 }
 
 /** A copy that may be read: acknowledged by its store and not known to be bad. */
-export function isReadable(replica: Replica): boolean {
+export function isReadable(replica: Pick<Replica, 'state'>): boolean {
   return replica.state === 'completed';
 }
 

@@ -59,7 +59,8 @@ class Hedge<C, T> {
       });
     } finally {
       clearTimeout(this.#timer);
-      this.#stop.abort();
+      // Made only where somebody hears it: the error inside an abort costs more than most answers.
+      if (this.#running > 0) this.#stop.abort();
     }
   }
 
@@ -84,17 +85,18 @@ class Hedge<C, T> {
   }
 
   #answered(candidate: C, value: T): void {
+    this.#running -= 1;
     this.#passed.delete(candidate);
     const passed = [...this.#passed].map(([other, why]) => ({ candidate: other, why }));
     this.#resolve({ candidate, value, passed });
   }
 
   #failed(candidate: C, error: unknown): void {
+    this.#running -= 1;
     if (!this.#rules.speaksOfCandidate(error)) {
       this.#reject(error);
       return;
     }
-    this.#running -= 1;
     this.#passed.set(candidate, { kind: 'failed', error });
     if (this.#started < this.#candidates.length) this.#next();
     else if (this.#running === 0) this.#reject(this.#firstError());

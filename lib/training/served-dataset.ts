@@ -5,7 +5,7 @@ import { datasetUploading } from '@/lib/datasets/reader-errors.ts';
 import type { Database } from '@/lib/db/database.ts';
 import { currentPhase, datasetReplicas, phases, secrets, trainingDatasets } from '@/lib/db/schema.ts';
 import type { Phase } from '@/lib/placement/phase.ts';
-import type { Replica } from '@/lib/placement/replica.ts';
+import type { ReachableReplica } from '@/lib/placement/replica.ts';
 
 const T = trainingDatasets;
 
@@ -18,7 +18,7 @@ export interface ServedDataset {
 }
 
 /** A copy, and whether the credentials that reach it are the ones in use: replaced ones may end at any time. */
-export type ServedReplica = Replica & { inDoubt: boolean };
+export type ServedReplica = ReachableReplica & { inDoubt: boolean };
 
 /** Asked with every download URL: one statement, made once, and where the database keeps it also planned once. */
 export class ServedDatasets {
@@ -46,6 +46,27 @@ export class ServedDatasets {
   }
 }
 
+const R = datasetReplicas;
+
+/** A column less is a column less to send, to parse and to map, with every URL. */
+const REACHED = {
+  id: R.id,
+  userId: R.userId,
+  provider: R.provider,
+  endpoint: R.endpoint,
+  region: R.region,
+  bucket: R.bucket,
+  objectKey: R.objectKey,
+  generation: R.generation,
+  versionId: R.versionId,
+  secretId: R.secretId,
+  state: R.state,
+  attempt: R.attempt,
+  preferred: R.preferred,
+  sizeBytes: R.sizeBytes,
+  verifiedAt: R.verifiedAt,
+};
+
 function queryOf(db: Database, by: 'id' | 'path', keepsStatements: boolean) {
   const named = by === 'id' ? eq(T.id, sql.placeholder('named')) : storedAt();
   return (
@@ -55,7 +76,7 @@ function queryOf(db: Database, by: 'id' | 'path', keepsStatements: boolean) {
         name: T.name,
         status: T.status,
         phase: phases.phase,
-        replica: datasetReplicas,
+        replica: REACHED,
         secretState: secrets.state,
       })
       .from(T)
@@ -79,7 +100,13 @@ function storedAt() {
   );
 }
 
-function copyOf({ replica, secretState }: { replica: Replica | null; secretState: string | null }): ServedReplica[] {
+function copyOf({
+  replica,
+  secretState,
+}: {
+  replica: ReachableReplica | null;
+  secretState: string | null;
+}): ServedReplica[] {
   if (replica === null) return [];
   return [{ ...replica, inDoubt: replica.secretId !== null && secretState !== 'active' }];
 }
