@@ -26,6 +26,7 @@ import {
 } from '@/lib/storage/filesystem-layout.ts';
 import { sweepLeftovers, walkKeys } from '@/lib/storage/filesystem-listing.ts';
 import { checkKey, checkPrefix } from '@/lib/storage/key-rules.ts';
+import { readByGet } from '@/lib/storage/read-whole.ts';
 import type { FileUrlSigner } from '@/lib/storage/signed-file-url.ts';
 import { StorageError, type StorageErrorContext } from '@/lib/storage/storage-error.ts';
 import type {
@@ -36,6 +37,8 @@ import type {
   ObjectStat,
   PresignOptions,
   PutOptions,
+  ReadObject,
+  ReadOptions,
   ReplayableBody,
   SignedUrl,
   StorageCapabilities,
@@ -127,6 +130,10 @@ export class FilesystemStorageService implements StorageService {
         throw error;
       }
     });
+  }
+
+  read(key: string, options: ReadOptions): Promise<ReadObject> {
+    return readByGet((...call) => this.get(...call), key, options, { provider: 'filesystem', operation: 'get', key });
   }
 
   async stat(key: string, options: { versionId?: string } = {}): Promise<ObjectStat> {

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import { pipeline, type Readable } from 'node:stream';
 import type { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
 import { networkError } from '@/lib/storage/network-errors.ts';
@@ -29,6 +30,7 @@ export interface SmallReply extends Omit<HttpReply, 'body'> {
 }
 
 const MAX_REPLY_BYTES = 1_048_576;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
  * HTTP through an endpoint guard. Any status is an answer; redirects are answers too and are never followed. Rejects with
@@ -59,11 +61,23 @@ export class HttpClient {
     });
   }
 
-  /** Sends and reads a small answer whole; what goes beyond `maxReplyBytes` is cut off. */
-  async send(call: HttpCall, maxReplyBytes = MAX_REPLY_BYTES): Promise<SmallReply> {
-    const { body, ...head } = await this.open(call);
+  /**
+   * Sends and reads a small answer whole; what goes beyond `maxReplyBytes` is cut off. `onBytes` is told of each piece as
+   * it arrives.
+   */
+  async send(
+    call: HttpCall,
+    maxReplyBytes = MAX_REPLY_BYTES,
+    onBytes?: (lengthBytes: number) => void,
+  ): Promise<SmallReply> {
+    const { status, headers, body } = await this.open(call);
+    return { status, headers, body: await this.read(body, maxReplyBytes, onBytes) };
+  }
+
+  /** The body of an answer in one piece, cut off after `maxBytes`. */
+  async read(body: Readable, maxBytes: number, onBytes?: (lengthBytes: number) => void): Promise<Buffer> {
     try {
-      return { ...head, body: await readUpTo(body, maxReplyBytes) };
+      return await readUpTo(body, maxBytes, onBytes);
     } catch (error) {
       throw networkError(error, this.context);
     }
@@ -77,8 +91,19 @@ export class HttpClient {
       agent: secure ? this.guard.httpsAgent : this.guard.httpAgent,
       signal: call.signal,
     };
-    return secure ? https.request(call.url, options) : http.request(call.url, options);
+    const request = secure ? https.request(call.url, options) : http.request(call.url, options);
+    request.once('socket', (socket) => limitConnecting(socket, request));
+    return request;
   }
+}
+
+/** A host that does not answer at all is given up before one that is slow: another copy may be near. */
+function limitConnecting(socket: Socket, request: http.ClientRequest): void {
+  if (!socket.connecting) return;
+  const giveUp = () => request.destroy(Object.assign(new Error('no connection'), { name: 'TimeoutError' }));
+  const timer = setTimeout(giveUp, CONNECT_TIMEOUT_MS);
+  const stop = () => clearTimeout(timer);
+  socket.once('connect', stop).once('close', stop);
 }
 
 function lengthHeader(call: HttpCall): Record<string, string> {
@@ -96,6 +121,10 @@ function sendBody(request: http.ClientRequest, body: HttpCall['body'], fail: (er
   else {
     const exact = exactBytes(body.sizeBytes);
     body.stream.once('error', (error) => exact.destroy(error));
+    // Let go of before its end, it would leave the connection in the middle of a request for ever.
+    body.stream.once('close', () => {
+      if (!exact.writableEnded) exact.destroy();
+    });
     // An answer before the end of the body closes the request early: that is no failure.
     pipeline(body.stream.pipe(exact), request, (error) => {
       if (error instanceof LengthError || (error && body.stream.errored)) fail(error);
@@ -104,17 +133,34 @@ function sendBody(request: http.ClientRequest, body: HttpCall['body'], fail: (er
 }
 
 function replyOf(response: http.IncomingMessage): HttpReply {
-  const headers = Object.entries(response.headers).map(([name, value]) => [name, String(value)]);
-  return { status: response.statusCode ?? 0, headers: Object.fromEntries(headers), body: response };
+  const headers: Record<string, string> = {};
+  for (const name in response.headers) headers[name] = String(response.headers[name]);
+  return { status: response.statusCode ?? 0, headers, body: response };
 }
 
-async function readUpTo(body: Readable, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size >= maxBytes) break;
-  }
-  return Buffer.concat(chunks).subarray(0, maxBytes);
+function readUpTo(body: Readable, maxBytes: number, onBytes?: (lengthBytes: number) => void): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const done = () => resolve(joined(chunks, size, maxBytes));
+    body.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      onBytes?.(chunk.length);
+      if (size < maxBytes) return;
+      body.off('error', reject).on('error', () => undefined);
+      body.destroy();
+      done();
+    });
+    body.once('end', done).once('error', reject);
+    body.once('close', () => {
+      if (!body.readableEnded) reject(body.errored ?? new Error('the answer broke off'));
+    });
+  });
+}
+
+function joined(chunks: Buffer[], size: number, maxBytes: number): Buffer {
+  const [only] = chunks;
+  const whole = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size);
+  return whole.length > maxBytes ? whole.subarray(0, maxBytes) : whole;
 }

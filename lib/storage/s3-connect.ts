@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { GetBucketVersioningCommand, HeadBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import { makeS3Client } from '@/lib/storage/s3-client.ts';
 import type { S3StoreConfig } from '@/lib/storage/s3-config.ts';
 import { profileOfEndpoint, profileOfServer, type S3Profile, s3Profile } from '@/lib/storage/s3-profile.ts';
-import { type S3Session, s3Call } from '@/lib/storage/s3-session.ts';
+import { openSession, type S3Session, s3Call } from '@/lib/storage/s3-session.ts';
 import { type S3StorageDependencies, S3StorageService } from '@/lib/storage/s3-storage-service.ts';
 import { deleteAllVersions } from '@/lib/storage/s3-versions.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
@@ -20,7 +19,7 @@ export async function connectS3(
 ): Promise<S3StorageService> {
   const given = typeof config.profile === 'string' ? s3Profile(config.profile) : config.profile;
   const assumed = given ?? profileOfEndpoint(config.endpoint);
-  const session = { client: makeS3Client(config, assumed, dependencies.guard), config, profile: assumed };
+  const session = openSession(config, assumed, dependencies);
   try {
     const profile = given === undefined && assumed.name === 'generic' ? await askStore(session, signal) : assumed;
     const versioned = config.versioned ?? (profile.versions && (await keepsVersions(session, signal)));

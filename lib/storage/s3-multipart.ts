@@ -4,18 +4,11 @@ import {
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
   ListPartsCommand,
-  UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { realVersion } from '@/lib/storage/s3-headers.ts';
 import { confirmStored, findOwnObject } from '@/lib/storage/s3-put.ts';
-import {
-  checksumFields,
-  conditionFields,
-  objectFields,
-  realVersion,
-  type S3Session,
-  s3Call,
-  signPayloadHash,
-} from '@/lib/storage/s3-session.ts';
+import { sendPieceTo } from '@/lib/storage/s3-send.ts';
+import { checksumFields, conditionFields, objectFields, type S3Session, s3Call } from '@/lib/storage/s3-session.ts';
 import {
   choosePartSize,
   isSameUpload,
@@ -28,7 +21,7 @@ import {
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { PutOptions, ReplayableBody, StoredObject } from '@/lib/storage/storage-service.ts';
 import { JournalWriter, withRemains } from '@/lib/storage/upload-journal.ts';
-import { pieceSha256, sendPiece } from '@/lib/storage/upload-source.ts';
+import { pieceSha256 } from '@/lib/storage/upload-source.ts';
 
 /**
  * A multipart upload that survives its process. What the store acknowledged is in the journal, part by part with its
@@ -147,28 +140,16 @@ export class S3MultipartUpload {
     if (there && this.options.soleWriter) return journaled;
     const context = { provider: 's3', operation: 'put', key: this.key } as const;
     const range = partRange(state, number);
-    const sha256 = await pieceSha256(this.body, range, context, this.options.signal);
-    return there && journaled.sha256 === sha256 ? journaled : this.sendPart(state, number, sha256);
+    if (there && journaled.sha256 === (await pieceSha256(this.body, range, context, this.options.signal)))
+      return journaled;
+    return this.sendPart(state, number);
   }
 
-  private async sendPart(state: S3UploadState, number: number, sha256: string): Promise<S3Part> {
-    const context = { provider: 's3', operation: 'put', key: this.key } as const;
-    const range = partRange(state, number);
-    const source = this.body.open(range);
-    const command = new UploadPartCommand({
-      Bucket: state.bucket,
-      Key: this.key,
-      UploadId: state.uploadId,
-      PartNumber: number,
-      Body: source,
-      ContentLength: range.end - range.start,
-      ...checksumFields(this.session, sha256),
-    });
-    signPayloadHash(command, sha256);
-    const sent = await sendPiece(source, context, this.options.signal, (abortSignal) =>
-      this.call(() => this.session.client.send(command, { abortSignal })),
-    );
-    return { number, etag: sent.ETag ?? '', sha256 };
+  private async sendPart(state: S3UploadState, number: number): Promise<S3Part> {
+    const query = { partNumber: String(number), uploadId: state.uploadId };
+    const piece = { body: this.body, range: partRange(state, number), options: this.options };
+    const { headers, sha256 } = await sendPieceTo(this.session, { key: this.key, query }, piece);
+    return { number, etag: headers.etag ?? '', sha256 };
   }
 
   /** Tags of the parts that the store has, without quotes. */

@@ -1,6 +1,7 @@
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { attachmentDisposition } from '@/lib/storage/content-disposition.ts';
+import { encodeQuery, type ObjectBase, objectBase, objectPath } from '@/lib/storage/s3-address.ts';
 import { credentialsOf, DEFAULT_REGION, type S3StoreConfig } from '@/lib/storage/s3-config.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { PresignOptions, SignedUrl } from '@/lib/storage/storage-service.ts';
@@ -37,8 +38,8 @@ export class S3Presigner {
   async sign(key: string, options: PresignOptions): Promise<SignedUrl> {
     const signingDate = this.options.now();
     const expiresIn = await this.lifetime(key, options.expiresInSeconds, signingDate);
-    const { protocol, hostname, host, prefix } = this.base;
-    const path = `${prefix}/${key.split('/').map(encodeRfc3986).join('/')}`;
+    const { protocol, hostname, host } = this.base;
+    const path = objectPath(this.base, key);
     const signed = await this.signer.presign(
       {
         method: 'GET',
@@ -65,27 +66,6 @@ export class S3Presigner {
   }
 }
 
-interface ObjectBase {
-  protocol: string;
-  hostname: string;
-  host: string;
-  /** Of the path, before the key. */
-  prefix: string;
-}
-
-/** A dot in the bucket's name would break the certificate of a host name made of it. */
-function objectBase({ endpoint, pathStyle, config }: S3PresignerOptions): ObjectBase {
-  const inPath = pathStyle || (config.bucket.includes('.') && endpoint.protocol === 'https:');
-  const bucketHost = inPath ? '' : `${config.bucket}.`;
-  const path = endpoint.pathname.replace(/\/$/, '');
-  return {
-    protocol: endpoint.protocol,
-    hostname: `${bucketHost}${endpoint.hostname}`,
-    host: `${bucketHost}${endpoint.host}`,
-    prefix: inPath ? `${path}/${config.bucket}` : path,
-  };
-}
-
 function queryOf(options: PresignOptions): Record<string, string> {
   return {
     'x-id': 'GetObject',
@@ -94,20 +74,6 @@ function queryOf(options: PresignOptions): Record<string, string> {
       ? {}
       : { 'response-content-disposition': attachmentDisposition(options.filename) }),
   };
-}
-
-function encodeQuery(query: Record<string, string | string[] | null>): string {
-  return Object.entries(query)
-    .map(([name, value]) => `${encodeRfc3986(name)}=${encodeRfc3986(String(value ?? ''))}`)
-    .join('&');
-}
-
-const UNRESERVED = /^[A-Za-z0-9._~-]*$/;
-
-/** encodeURIComponent leaves `!'()*`, which SigV4 wants encoded. */
-function encodeRfc3986(text: string): string {
-  if (UNRESERVED.test(text)) return text;
-  return encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** The hash interface of the signer over Node's own. */

@@ -1,18 +1,10 @@
-import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import {
-  checksumFields,
-  conditionFields,
-  headObject,
-  objectFields,
-  realVersion,
-  type S3Session,
-  s3Call,
-  signPayloadHash,
-} from '@/lib/storage/s3-session.ts';
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import { objectHeaders, realVersion } from '@/lib/storage/s3-headers.ts';
+import { sendPieceTo } from '@/lib/storage/s3-send.ts';
+import { conditionHeaders, headObject, type S3Session, s3Call } from '@/lib/storage/s3-session.ts';
 import { isOwnObject, isSameObject } from '@/lib/storage/same-object.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { PutOptions, ReplayableBody, StoredObject } from '@/lib/storage/storage-service.ts';
-import { pieceSha256, sendPiece } from '@/lib/storage/upload-source.ts';
 
 /** Stores a small body with one request. Returns the version that it made, if any. */
 export async function putWhole(
@@ -21,22 +13,11 @@ export async function putWhole(
   body: ReplayableBody,
   options: PutOptions,
 ): Promise<string | undefined> {
-  const context = { provider: 's3', operation: 'put', key } as const;
-  const sha256 = await pieceSha256(body, { start: 0, end: body.sizeBytes }, context, options.signal);
-  const source = body.open();
-  const command = new PutObjectCommand({
-    ...objectFields(session, key, options),
-    ...conditionFields(session, options),
-    ...checksumFields(session, sha256),
-    Body: source,
-    ContentLength: body.sizeBytes,
-  });
-  signPayloadHash(command, sha256);
-  const stored = await sendPiece(source, context, options.signal, (abortSignal) =>
-    s3Call(context, () => session.client.send(command, { abortSignal })),
-  );
+  const headers = { ...objectHeaders(session.config, options), ...conditionHeaders(session, options) };
+  const range = { start: 0, end: body.sizeBytes };
+  const sent = await sendPieceTo(session, { key, headers }, { body, range, options });
   options.onProgress?.(body.sizeBytes);
-  return realVersion(stored.VersionId);
+  return realVersion(sent.headers['x-amz-version-id']);
 }
 
 /**

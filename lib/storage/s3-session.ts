@@ -1,21 +1,32 @@
-import {
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  type PutObjectCommand,
-  type S3Client,
-  type UploadPartCommand,
-} from '@aws-sdk/client-s3';
+import { ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
+import type { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
+import { endpointOf, makeS3Client } from '@/lib/storage/s3-client.ts';
 import type { S3StoreConfig } from '@/lib/storage/s3-config.ts';
 import { answerOf, s3Error } from '@/lib/storage/s3-errors.ts';
+import { statOfReply } from '@/lib/storage/s3-headers.ts';
 import type { S3Profile } from '@/lib/storage/s3-profile.ts';
+import { S3Wire } from '@/lib/storage/s3-wire.ts';
 import { StorageError, type StorageErrorContext } from '@/lib/storage/storage-error.ts';
 import type { ObjectStat, PutOptions, StatOptions } from '@/lib/storage/storage-service.ts';
 
 /** What every S3 call needs: client, bucket, and what the store is known to keep of S3. */
 export interface S3Session {
+  /** Objects themselves go over the wire; listings, multipart uploads and removals through the SDK. */
+  readonly wire: S3Wire;
   readonly client: S3Client;
   readonly config: S3StoreConfig;
   readonly profile: S3Profile;
+}
+
+/** Makes no request. Throws EndpointRefusedError for an endpoint that may not be used. */
+export function openSession(
+  config: S3StoreConfig,
+  profile: S3Profile,
+  { guard, now }: { guard: EndpointGuard; now?: () => Date },
+): S3Session {
+  const { pathStyle } = profile;
+  const wire = new S3Wire({ config, endpoint: endpointOf(config, guard), pathStyle, guard, now });
+  return { wire, client: makeS3Client(config, profile, guard), config, profile };
 }
 
 /** Runs a call and lets nothing but StorageError out of it. */
@@ -43,6 +54,11 @@ export function conditionFields(session: S3Session, options: PutOptions): { IfNo
   return options.ifAbsent && session.profile.conditionalPut ? { IfNoneMatch: '*' } : {};
 }
 
+/** As above, for requests over the wire. */
+export function conditionHeaders(session: S3Session, options: PutOptions): Record<string, string> {
+  return options.ifAbsent && session.profile.conditionalPut ? { 'if-none-match': '*' } : {};
+}
+
 /** Explicit SHA-256 where the store keeps it. */
 export function checksumFields(session: S3Session, sha256: string): { ChecksumSHA256?: string } {
   return session.profile.checksumSha256 ? { ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') } : {};
@@ -58,22 +74,6 @@ function encryptionFields({ encryption }: S3StoreConfig) {
   } as const;
 }
 
-/**
- * Signs the hash of the payload, which every store that checks signatures compares with what arrives: integrity also
- * where checksum headers are ignored.
- */
-export function signPayloadHash(command: PutObjectCommand | UploadPartCommand, sha256: string): void {
-  const stack = command.middlewareStack as PutObjectCommand['middlewareStack'];
-  stack.add(
-    (next) => async (args) => {
-      const { request } = args as unknown as { request: { headers: Record<string, string> } };
-      request.headers['x-amz-content-sha256'] = sha256;
-      return next(args);
-    },
-    { step: 'build', name: 'longshorePayloadHash' },
-  );
-}
-
 /** HeadObject, with its silent errors explained: HEAD answers carry no error code. */
 export async function headObject(
   session: S3Session,
@@ -81,26 +81,12 @@ export async function headObject(
   options: StatOptions,
   context: StorageErrorContext,
 ): Promise<ObjectStat> {
-  const command = new HeadObjectCommand({ Bucket: session.config.bucket, Key: key, VersionId: options.versionId });
+  const { versionId, signal } = options;
   try {
-    const found = await session.client.send(command, { abortSignal: options.signal });
-    return {
-      key,
-      sizeBytes: found.ContentLength ?? 0,
-      contentType: found.ContentType,
-      metadata: found.Metadata ?? {},
-      versionId: realVersion(found.VersionId),
-      etag: found.ETag,
-      lastModified: found.LastModified,
-    };
+    return statOfReply(key, await session.wire.send({ method: 'HEAD', key, query: { versionId }, signal }, context));
   } catch (error) {
     throw await explainHead(session, error, options.signal, context);
   }
-}
-
-/** A bucket without versioning calls its only version `null`. */
-export function realVersion(versionId: string | undefined): string | undefined {
-  return versionId === 'null' ? undefined : versionId;
 }
 
 /** Asks the bucket itself, whose errors have a body, why a HEAD was refused. */
@@ -110,7 +96,7 @@ async function explainHead(
   signal: AbortSignal | undefined,
   context: StorageErrorContext,
 ): Promise<StorageError> {
-  const { status = 0, code } = answerOf(error);
+  const { status = 0, code } = answerOf(StorageError.is(error) ? error.cause : error);
   const silent = code === undefined && status >= 300 && status < 500 && status !== 429;
   if (!silent) return s3Error(error, context);
   const reason = await bucketFault(session, signal, context);

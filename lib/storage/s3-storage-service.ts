@@ -1,21 +1,22 @@
-import type { Readable } from 'node:stream';
-import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { rangeHeader } from '@/lib/storage/byte-range.ts';
 import { type DatasetBody, putDataset } from '@/lib/storage/dataset-upload.ts';
 import { type EndpointGuard, EndpointRefusedError } from '@/lib/storage/endpoint-guard.ts';
 import { checkKey, checkPrefix } from '@/lib/storage/key-rules.ts';
 import { networkError } from '@/lib/storage/network-errors.ts';
+import { tooLarge } from '@/lib/storage/read-whole.ts';
 import { responseBody } from '@/lib/storage/response-body.ts';
-import { endpointOf, makeS3Client } from '@/lib/storage/s3-client.ts';
+import { endpointOf } from '@/lib/storage/s3-client.ts';
 import { DEFAULT_REGION, type S3StoreConfig } from '@/lib/storage/s3-config.ts';
+import { statOfReply } from '@/lib/storage/s3-headers.ts';
 import { listPage } from '@/lib/storage/s3-listing.ts';
 import { abortMultipart, abortUnfinished, S3MultipartUpload } from '@/lib/storage/s3-multipart.ts';
 import { S3Presigner } from '@/lib/storage/s3-presign.ts';
 import { profileOfEndpoint, type S3Profile, s3Profile } from '@/lib/storage/s3-profile.ts';
 import { confirmStored, putWhole } from '@/lib/storage/s3-put.ts';
-import { bucketFault, headObject, realVersion, type S3Session, s3Call } from '@/lib/storage/s3-session.ts';
+import { bucketFault, headObject, openSession, type S3Session } from '@/lib/storage/s3-session.ts';
 import { DEFAULT_PART_BYTES, readS3State } from '@/lib/storage/s3-upload-state.ts';
 import { deleteAllVersions, deleteOne } from '@/lib/storage/s3-versions.ts';
+import type { ObjectRequest } from '@/lib/storage/s3-wire.ts';
 import { StorageError, type StorageErrorContext } from '@/lib/storage/storage-error.ts';
 import type {
   DeleteOptions,
@@ -26,6 +27,8 @@ import type {
   ObjectStat,
   PresignOptions,
   PutOptions,
+  ReadObject,
+  ReadOptions,
   ReplayableBody,
   SignedUrl,
   StatOptions,
@@ -76,7 +79,7 @@ export class S3StorageService implements StorageService {
       maxObjectBytes: MAX_OBJECT_BYTES,
     };
     const endpoint = withRefusal(() => endpointOf(config, guard));
-    this.session = { client: makeS3Client(config, this.profile, guard), config, profile: this.profile };
+    this.session = withRefusal(() => openSession(config, this.profile, { guard, now }));
     this.presigner = new S3Presigner({ config, endpoint, pathStyle: this.profile.pathStyle, now });
   }
 
@@ -91,17 +94,28 @@ export class S3StorageService implements StorageService {
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectReader> {
     this.check(key, 'get', options.signal);
-    const { range, versionId, signal } = options;
-    const command = new GetObjectCommand({
-      Bucket: this.bucket,
-      Key: key,
-      VersionId: versionId,
-      Range: rangeHeader(range),
-    });
     const context = { provider: 's3', operation: 'get', key } as const;
-    const found = await s3Call(context, () => this.session.client.send(command, { abortSignal: signal }));
-    const body = responseBody(found.Body as Readable, { expectedBytes: found.ContentLength, context, signal });
-    return { stat: statOf(key, found), body };
+    const reply = await this.session.wire.open(getRequest(key, options), context);
+    const length = reply.headers['content-length'];
+    const expectedBytes = length === undefined ? undefined : Number(length);
+    const body = responseBody(reply.body, { expectedBytes, context, signal: options.signal });
+    return { stat: statOfReply(key, reply), body };
+  }
+
+  async read(key: string, options: ReadOptions): Promise<ReadObject> {
+    this.check(key, 'get', options.signal);
+    const context = { provider: 's3', operation: 'get', key } as const;
+    const { maxBytes, onProgress } = options;
+    let seen = 0;
+    const onBytes = (count: number) => {
+      seen += count;
+      onProgress?.(seen);
+    };
+    // One byte more: an object of exactly so many bytes is read to its end, and its connection stays in use.
+    const reading = { maxBytes: maxBytes + 1, onBytes };
+    const reply = await this.session.wire.send(getRequest(key, options), context, reading);
+    if (reply.body.length > maxBytes) throw tooLarge(maxBytes, context);
+    return { stat: statOfReply(key, reply), bytes: reply.body };
   }
 
   async stat(key: string, options: StatOptions = {}): Promise<ObjectStat> {
@@ -176,7 +190,7 @@ function profileOf(config: S3StoreConfig): S3Profile {
   return typeof config.profile === 'string' ? s3Profile(config.profile) : config.profile;
 }
 
-function withRefusal(parse: () => URL): URL {
+function withRefusal<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {
@@ -185,16 +199,6 @@ function withRefusal(parse: () => URL): URL {
   }
 }
 
-/** A ranged answer has the part's length; the whole size is behind the slash of Content-Range. */
-function statOf(key: string, found: GetObjectCommandOutput): ObjectStat {
-  const total = /\/(\d+)$/.exec(found.ContentRange ?? '')?.[1];
-  return {
-    key,
-    sizeBytes: total === undefined ? (found.ContentLength ?? 0) : Number(total),
-    contentType: found.ContentType,
-    metadata: found.Metadata ?? {},
-    versionId: realVersion(found.VersionId),
-    etag: found.ETag,
-    lastModified: found.LastModified,
-  };
+function getRequest(key: string, { range, versionId, signal }: GetOptions): ObjectRequest {
+  return { method: 'GET', key, query: { versionId }, headers: { range: rangeHeader(range) }, signal };
 }

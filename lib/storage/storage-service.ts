@@ -70,6 +70,18 @@ export interface GetOptions {
   signal?: AbortSignal;
 }
 
+export interface ReadOptions extends GetOptions {
+  /** More than so many bytes are not read into memory: `too_large`. */
+  maxBytes: number;
+  /** Total bytes received so far. Begins anew when the call is repeated. */
+  onProgress?: (receivedBytes: number) => void;
+}
+
+export interface ReadObject {
+  stat: ObjectStat;
+  bytes: Buffer;
+}
+
 export interface StatOptions {
   versionId?: string;
   signal?: AbortSignal;
@@ -142,6 +154,8 @@ export interface StorageService {
   put(key: string, body: ReplayableBody, options?: PutOptions): Promise<StoredObject>;
   /** `not_found` when absent. A range that starts at or past the end is `invalid_request`. */
   get(key: string, options?: GetOptions): Promise<ObjectReader>;
+  /** The same bytes in one piece, for objects and ranges that fit into memory: without the cost of a stream. */
+  read(key: string, options: ReadOptions): Promise<ReadObject>;
   stat(key: string, options?: StatOptions): Promise<ObjectStat>;
   /** Absent is fine. Durable when it resolves. */
   delete(key: string, options?: DeleteOptions): Promise<void>;

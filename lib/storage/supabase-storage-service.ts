@@ -2,6 +2,7 @@ import { rangeHeader, resolveRange } from '@/lib/storage/byte-range.ts';
 import { type DatasetBody, putDataset } from '@/lib/storage/dataset-upload.ts';
 import type { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
 import { checkKey, checkPrefix } from '@/lib/storage/key-rules.ts';
+import { readByGet } from '@/lib/storage/read-whole.ts';
 import { responseBody } from '@/lib/storage/response-body.ts';
 import { StorageError, type StorageErrorContext } from '@/lib/storage/storage-error.ts';
 import type {
@@ -13,6 +14,8 @@ import type {
   ObjectStat,
   PresignOptions,
   PutOptions,
+  ReadObject,
+  ReadOptions,
   ReplayableBody,
   SignedUrl,
   StatOptions,
@@ -99,6 +102,10 @@ export class SupabaseStorageService implements StorageService {
       ...context,
       detail: `status ${reply.status} for ${whole ? 'the whole' : 'a range'}`,
     });
+  }
+
+  read(key: string, options: ReadOptions): Promise<ReadObject> {
+    return readByGet((...call) => this.get(...call), key, options, { provider: 'supabase', operation: 'get', key });
   }
 
   async stat(key: string, options: StatOptions = {}): Promise<ObjectStat> {

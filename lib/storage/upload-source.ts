@@ -4,11 +4,7 @@ import { StorageError, type StorageErrorContext } from '@/lib/storage/storage-er
 import type { ReplayableBody } from '@/lib/storage/storage-service.ts';
 import { linkAbort } from '@/lib/streams/abort.ts';
 import { digestStream } from '@/lib/streams/digest.ts';
-
-export interface PieceRange {
-  start: number;
-  end: number;
-}
+import type { PieceRange } from '@/lib/streams/replayable-body.ts';
 
 /**
  * Hex SHA-256 of a piece of a body, read once before it is sent, so that the store can check what arrives. A body that

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { FileReader } from '@/lib/streams/file-reader.ts';
@@ -8,7 +9,26 @@ export interface ReplayableBody {
   /** Hex SHA-256 of all bytes, when known beforehand. */
   readonly sha256?: string;
   /** A fresh reader of bytes [start, end). Each call is independent. The caller destroys what it does not finish. */
-  open(range?: { start: number; end: number }): Readable;
+  open(range?: PieceRange): Readable;
+  /**
+   * Where the body can give bytes [start, end) in memory, with their hash: they are sent as they are, not streamed and not
+   * hashed again. The hash MUST be of these bytes. `onProgress` is called while they come.
+   */
+  hold?(range: PieceRange, options?: { signal?: AbortSignal; onProgress?: () => void }): Promise<HeldPiece>;
+}
+
+/** Half open: [start, end). */
+export interface PieceRange {
+  start: number;
+  end: number;
+}
+
+export interface HeldPiece {
+  bytes: Uint8Array;
+  /** Hex. */
+  sha256: string;
+  /** Called once, when nobody needs the bytes any more. */
+  release(): void;
 }
 
 /** What is known of a body beforehand. */
@@ -38,6 +58,19 @@ export function bufferBody(bytes: Uint8Array | string, facts: BodyFacts = {}): R
     sizeBytes: buffer.length,
     ...facts,
     open: ({ start, end } = { start: 0, end: buffer.length }) => readableOf(buffer.subarray(start, end)),
+  };
+}
+
+/** A body in memory that its maker has hashed already. */
+export function hashedBody(bytes: Uint8Array, sha256: string): ReplayableBody {
+  return {
+    ...bufferBody(bytes, { sha256 }),
+    hold: async ({ start, end }) => {
+      const whole = start === 0 && end === bytes.byteLength;
+      const piece = whole ? bytes : bytes.subarray(start, end);
+      const hash = whole ? sha256 : createHash('sha256').update(piece).digest('hex');
+      return { bytes: piece, sha256: hash, release: () => undefined };
+    },
   };
 }
 

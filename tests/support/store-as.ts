@@ -38,6 +38,12 @@ export class StoreAs {
           this.bytesRead += Math.min(end, found.stat.sizeBytes) - start;
           return found;
         }),
+      read: (key, options) =>
+        guard(async () => {
+          const found = await base.read(key, options);
+          this.bytesRead += found.bytes.length;
+          return found;
+        }),
       stat: (key, options) => guard(() => base.stat(key, options)),
       delete: (key, options) => guard(() => base.delete(key, options)),
       list: (prefix, options) => guard(() => base.list(prefix, options)),

@@ -3,6 +3,7 @@ import type { PgUpdateSetSource } from 'drizzle-orm/pg-core';
 import type { Database, Executor } from '@/lib/db/database.ts';
 import { type JsonObject, migrationItems } from '@/lib/db/schema.ts';
 import { milliseconds } from '@/lib/jobs/job.ts';
+import { Gatherer } from '@/lib/migration/engine/gatherer.ts';
 import type { ItemFault } from '@/lib/migration/engine/item-outcome.ts';
 import type { MigrationItem } from '@/lib/migration/types.ts';
 import { fencedError } from '@/lib/placement/replica.ts';
@@ -28,6 +29,13 @@ export interface ItemClaim {
   leaseMs: number;
 }
 
+interface KnownHash {
+  item: HeldItem;
+  sha256: string;
+}
+
+const HASHES_AT_ONCE = 256;
+
 type Facts = PgUpdateSetSource<typeof migrationItems>;
 
 /**
@@ -35,6 +43,7 @@ type Facts = PgUpdateSetSource<typeof migrationItems>;
  */
 export class ItemJournal {
   readonly #db: Database;
+  readonly #hashes = new Gatherer((known: readonly KnownHash[]) => this.#writeHashes(known), HASHES_AT_ONCE);
 
   constructor(db: Database) {
     this.#db = db;
@@ -63,6 +72,11 @@ export class ItemJournal {
         and i.state in ('copying', 'verifying')
       returning i.dataset_id`);
     return new Set(rows.map((row) => row.dataset_id));
+  }
+
+  /** Writes the hash of a first read down; many at a time go together. @throws fenced */
+  async knowHash(item: HeldItem, sha256: string): Promise<void> {
+    if (!(await this.#hashes.add({ item, sha256 }))) throw fencedError(`Item ${item.datasetId}`);
   }
 
   /** Writes down what is known before the first byte is sent. @throws fenced */
@@ -132,6 +146,25 @@ export class ItemJournal {
       })
       .where(and(eq(I.runId, runId), sql`${I.datasetId} = any(array(${chosen}))`))
       .returning();
+  }
+
+  /** For each, whether it is still held. */
+  async #writeHashes(known: readonly KnownHash[]): Promise<boolean[]> {
+    const facts = known.map(({ item: { runId, datasetId, attempt }, sha256 }) => ({
+      runId,
+      datasetId,
+      attempt,
+      sha256,
+    }));
+    const { rows } = await this.#db.execute<{ dataset_id: string; attempt: number }>(sql`
+      update longshore.migration_items i set expected_sha256 = f.sha256, updated_at = now()
+      from jsonb_to_recordset(${JSON.stringify(facts)}::jsonb)
+        as f ("runId" text, "datasetId" text, attempt integer, sha256 text)
+      where i.run_id = f."runId" and i.dataset_id = f."datasetId" and i.attempt = f.attempt
+        and i.state in ('copying', 'verifying')
+      returning i.dataset_id, i.attempt`);
+    const held = new Set(rows.map((row) => `${row.dataset_id} ${row.attempt}`));
+    return known.map(({ item }) => held.has(`${item.datasetId} ${item.attempt}`));
   }
 
   async #settle(item: HeldItem, facts: Facts, executor: Executor = this.#db): Promise<void> {

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { ByteBudget } from '@/lib/migration/engine/byte-budget.ts';
 import type { CopyRemains } from '@/lib/migration/engine/copy-remains.ts';
 import type { ItemJournal } from '@/lib/migration/engine/item-journal.ts';
 import type { ItemOutcome } from '@/lib/migration/engine/item-outcome.ts';
 import type { KnownDataset, Track } from '@/lib/migration/engine/item-runner.ts';
-import { RangedBody } from '@/lib/migration/engine/ranged-body.ts';
+import { rangedBody } from '@/lib/migration/engine/ranged-body.ts';
+import { digestAt } from '@/lib/migration/engine/read-back.ts';
 import type { MigrationItem, ObjectPlace } from '@/lib/migration/types.ts';
 import { type IntegrityKeys, identityOf, objectMetadata } from '@/lib/placement/integrity.ts';
 import type { Replica } from '@/lib/placement/replica.ts';
@@ -11,15 +13,14 @@ import type { Sentinels } from '@/lib/placement/sentinel.ts';
 import type { StoreRegistry } from '@/lib/placement/store-registry.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type {
-  GetOptions,
-  ObjectReader,
   ObjectStat,
+  PutOptions,
   StorageService,
   StoredObject,
   UploadState,
 } from '@/lib/storage/storage-service.ts';
-import { type Digest, DigestMeter, digestStream } from '@/lib/streams/digest.ts';
-import { bufferBody } from '@/lib/streams/replayable-body.ts';
+import { type Digest, DigestMeter } from '@/lib/streams/digest.ts';
+import { hashedBody } from '@/lib/streams/replayable-body.ts';
 
 /** Objects up to this size move in one piece; larger ones in pieces, each read by a range of its own. */
 const ONE_PIECE_BYTES = 8 * 1024 * 1024;
@@ -35,10 +36,14 @@ export interface CopyTask {
   fresh: boolean;
 }
 
-/** Both ends of one copy, and the hash that every read must give. */
-interface Ends extends CopyTask {
+/** Both ends of one copy. */
+interface Route extends CopyTask {
   from: StorageService;
   to: StorageService;
+}
+
+/** With the hash that every read must give. */
+interface Ends extends Route {
   expected: string;
 }
 
@@ -47,9 +52,16 @@ interface Stored {
   versionId: string | undefined;
 }
 
+interface Moved {
+  expected: string;
+  stored: Stored;
+}
+
+type Mismatch = Extract<ItemOutcome, { kind: 'mismatch' }>;
+
 /**
- * Copies one object from store to store and proves it. The hash is known before the copy: from the rows, or from a first
- * read of the source. What arrives is read back and must give the same.
+ * Copies one object from store to store and proves it. The hash is known before anything is sent: from the rows, or from
+ * the first read of the source. What arrives is read back and must give the same.
  */
 export class ObjectCopier {
   readonly #registry: StoreRegistry;
@@ -81,33 +93,53 @@ export class ObjectCopier {
     const from = await this.#registry.resolve(source);
     const to = await this.#registry.resolve({ ...destination, userId: item.userId });
     await this.#sentinels.ensure(to, item.userId);
-    const expected = await this.#expectedHash(task, from, track);
-    const ends = { ...task, from, to, expected };
-    const there = task.fresh ? undefined : await this.#arrivedBefore(ends);
-    const stored = there ?? (await this.#transfer(ends, track));
-    if ('kind' in stored) return this.#withoutCopy(ends, stored);
+    const route = { ...task, from, to };
+    const moved = (await this.#arrivedBefore(route)) ?? (await this.#move(route, track));
+    if ('kind' in moved) return this.#withoutCopy(route, moved);
     track.arrived = true;
-    track.bytesCopied = stored.sizeBytes;
-    return this.#readBack(ends, stored, track);
+    track.bytesCopied = moved.stored.sizeBytes;
+    return this.#readBack({ ...route, expected: moved.expected }, moved.stored, track);
+  }
+
+  async #move(route: Route, track: Track): Promise<Moved | Mismatch> {
+    const known = sizeOf(route);
+    if (route.item.uploadState === null && known <= ONE_PIECE_BYTES) {
+      // Of both sides' bytes: what was sent is let go of when it was read back.
+      const release = await this.#budget.acquire(2 * (known > 0 ? known : ONE_PIECE_BYTES), track.signal);
+      try {
+        const bytes = await readSmall(route, track);
+        if (bytes !== undefined) return await this.#inOnePiece(route, bytes, track);
+      } finally {
+        release();
+      }
+    }
+    const ends = { ...route, expected: await this.#expectedHash(route, track) };
+    return { expected: ends.expected, stored: await this.#inPieces(ends, track) };
   }
 
   /** The hash of the first read counts for ever: a later read that differs is told, whichever process made it. */
-  async #expectedHash({ item, dataset, source }: CopyTask, from: StorageService, track: Track): Promise<string> {
-    const known = item.expectedSha256 ?? dataset.objectSha256 ?? source.objectSha256;
+  async #expectedHash(route: Route, track: Track): Promise<string> {
+    const known = knownHash(route);
     if (known !== null) return known;
-    const { sha256 } = await this.#hashSource({ from, source }, track);
-    await this.#journal.intend(item, { expectedSha256: sha256 });
+    const { sha256 } = await hashSource(route, track);
+    return this.#knowHash(route, sha256);
+  }
+
+  async #knowHash({ item }: Route, sha256: string): Promise<string> {
+    await this.#journal.knowHash(item, sha256);
     item.expectedSha256 = sha256;
     return sha256;
   }
 
   /** An earlier attempt may have ended between the store's answer and our journal. */
-  async #arrivedBefore(ends: Ends): Promise<Stored | undefined> {
-    const { to, destination } = ends;
+  async #arrivedBefore(route: Route): Promise<Moved | undefined> {
+    const expected = knownHash(route);
+    if (route.fresh || expected === null) return undefined;
+    const { to, destination } = route;
     try {
       const found = await to.stat(destination.key);
-      if (!this.#isOurs(found, ends)) return undefined;
-      return { sizeBytes: found.sizeBytes, versionId: found.versionId };
+      if (!this.#isOurs(found, { ...route, expected })) return undefined;
+      return { expected, stored: { sizeBytes: found.sizeBytes, versionId: found.versionId } };
     } catch (error) {
       if (StorageError.is(error, 'not_found')) return undefined;
       throw error;
@@ -120,81 +152,38 @@ export class ObjectCopier {
     return identity?.datasetId === item.datasetId && identity.objectSha256 === expected;
   }
 
-  async #transfer(ends: Ends, track: Track): Promise<Stored | ItemOutcome> {
-    const { from, source, item, dataset } = ends;
-    const known = source.sizeBytes ?? dataset.sizeBytes ?? 0;
-    if (item.uploadState === null && known <= ONE_PIECE_BYTES) {
-      const release = await this.#budget.acquire(
-        ONE_PIECE_BYTES > known && known > 0 ? known : ONE_PIECE_BYTES,
-        track.signal,
-      );
-      try {
-        const reader = await from.get(source.objectKey, {
-          versionId: source.versionId ?? undefined,
-          signal: track.signal,
-        });
-        if (reader.stat.sizeBytes <= ONE_PIECE_BYTES) return await this.#inOnePiece(ends, reader, track);
-        reader.body.destroy();
-      } finally {
-        release();
-      }
-    }
-    return this.#inPieces(ends, track);
-  }
-
-  async #inOnePiece(ends: Ends, reader: ObjectReader, track: Track): Promise<Stored | ItemOutcome> {
-    const chunks: Buffer[] = [];
-    const meter = new DigestMeter();
-    for await (const chunk of reader.body as AsyncIterable<Buffer>) {
-      await track.onRead(chunk.length);
-      meter.update(chunk);
-      chunks.push(chunk);
-    }
-    const { sha256, sizeBytes } = meter.result();
-    if (sha256 !== ends.expected) return sourceDiffers(sha256);
-    const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, sizeBytes);
-    return this.#put(
-      ends,
-      (options) => ends.to.put(ends.destination.key, bufferBody(bytes, { sha256 }), { ...options, soleWriter: true }),
-      track,
-    );
+  /** The first read and the copy are one where nobody has read the object before. */
+  async #inOnePiece(route: Route, bytes: Buffer, track: Track): Promise<Moved | Mismatch> {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const expected = knownHash(route) ?? (await this.#knowHash(route, sha256));
+    if (sha256 !== expected) return { ...sourceDiffers(sha256), expectedSha256: expected };
+    const ends = { ...route, expected };
+    const body = hashedBody(bytes, sha256);
+    const { to, destination } = route;
+    const put = (options: PutOptions) => to.put(destination.key, body, { ...options, soleWriter: true });
+    return { expected, stored: await this.#put(ends, put, track) };
   }
 
   async #inPieces(ends: Ends, track: Track): Promise<Stored> {
-    const { from, source, expected, item } = ends;
+    const { from, to, source, destination, expected, item } = ends;
     const versionId = source.versionId ?? undefined;
     const { sizeBytes } = await from.stat(source.objectKey, { versionId, signal: track.signal });
-    const ranged = new RangedBody(
-      {
-        service: from,
-        key: source.objectKey,
-        versionId,
-        sizeBytes,
-        sha256: expected,
-        signal: track.signal,
-        onRead: (bytes) => track.onRead(bytes),
-      },
-      this.#budget,
-    );
+    const { signal } = track;
+    const onRead = (bytes: number) => track.onRead(bytes);
+    const object = { service: from, key: source.objectKey, versionId, sizeBytes, sha256: expected, signal, onRead };
     const journal = {
       load: async () => (item.uploadState as UploadState | null) ?? undefined,
       save: (state: UploadState) => this.#journal.saveUpload(item, state, track.bytesCopied),
       clear: () => this.#journal.arrived(item),
     };
-    try {
-      return await this.#put(
-        ends,
-        (options) => ends.to.put(ends.destination.key, ranged.body, { ...options, journal, soleWriter: true }),
-        track,
-      );
-    } finally {
-      ranged.dispose();
-    }
+    const body = rangedBody(object, this.#budget);
+    const put = (options: PutOptions) => to.put(destination.key, body, { ...options, journal, soleWriter: true });
+    return this.#put(ends, put, track);
   }
 
   async #put(
     { item, expected }: Ends,
-    put: (options: Parameters<StorageService['put']>[2]) => Promise<StoredObject>,
+    put: (options: PutOptions) => Promise<StoredObject>,
     track: Track,
   ): Promise<Stored> {
     const { userId, datasetId } = item;
@@ -211,18 +200,20 @@ export class ObjectCopier {
 
   async #readBack(ends: Ends, stored: Stored, track: Track): Promise<ItemOutcome> {
     const { to, destination, expected } = ends;
-    const found = await digestAt(to, destination.key, { versionId: stored.versionId, signal: track.signal });
-    if (found === undefined) return this.#withoutCopy(ends, DESTINATION_MISSING);
+    const found = await digestAt(to, destination.key, {
+      ...{ sizeBytes: stored.sizeBytes, versionId: stored.versionId, signal: track.signal },
+    });
+    if (found === undefined) return this.#withoutCopy(ends, { ...DESTINATION_MISSING, expectedSha256: expected });
     const { sha256, sizeBytes } = found;
     if (sha256 === expected && sizeBytes === stored.sizeBytes && this.#isOurs(found.stat, ends)) {
       return { kind: 'copied', sha256, sizeBytes, versionId: stored.versionId ?? null };
     }
-    return this.#withoutCopy(ends, await this.#whichDiffers(ends, found, track));
+    return this.#withoutCopy(ends, { ...(await this.#whichDiffers(ends, found, track)), expectedSha256: expected });
   }
 
   /** In pieces nobody has seen the whole source: it is read once more, to tell which side is wrong. */
-  async #whichDiffers(ends: Ends, found: Digest, track: Track): Promise<ItemOutcome> {
-    const { sha256 } = await this.#hashSource(ends, track);
+  async #whichDiffers(ends: Ends, found: Digest, track: Track): Promise<Mismatch> {
+    const { sha256 } = await hashSource(ends, track);
     if (sha256 !== ends.expected) return { ...sourceDiffers(sha256), destinationSha256: found.sha256 };
     return {
       kind: 'mismatch',
@@ -236,40 +227,48 @@ export class ObjectCopier {
     };
   }
 
-  async #hashSource({ from, source }: Pick<Ends, 'from' | 'source'>, track: Track): Promise<Digest> {
-    const versionId = source.versionId ?? undefined;
-    const { body } = await from.get(source.objectKey, { versionId, signal: track.signal });
-    const meter = new DigestMeter();
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      await track.onRead(chunk.length);
-      meter.update(chunk);
-    }
-    return meter.result();
-  }
-
   /** A copy that does not prove itself does not stay. */
-  async #withoutCopy({ item, destination, expected }: Ends, outcome: ItemOutcome): Promise<ItemOutcome> {
+  async #withoutCopy({ item, destination }: Route, outcome: Mismatch): Promise<ItemOutcome> {
     await this.#remains.removeAt(item, destination);
-    return outcome.kind === 'mismatch' ? { ...outcome, expectedSha256: expected } : outcome;
+    return outcome;
   }
 }
 
-/** Undefined when the object is not there. */
-async function digestAt(
-  service: StorageService,
-  key: string,
-  options: GetOptions,
-): Promise<(Digest & { stat: ObjectStat }) | undefined> {
+function knownHash({ item, dataset, source }: CopyTask): string | null {
+  return item.expectedSha256 ?? dataset.objectSha256 ?? source.objectSha256;
+}
+
+/** 0 where nobody has looked. */
+function sizeOf({ source, dataset }: CopyTask): number {
+  return source.sizeBytes ?? dataset.sizeBytes ?? 0;
+}
+
+/** The whole object; undefined when it is larger than its row says. */
+async function readSmall({ from, source }: Route, track: Track): Promise<Buffer | undefined> {
+  const { objectKey, versionId } = source;
+  const options = { versionId: versionId ?? undefined, maxBytes: ONE_PIECE_BYTES, signal: track.signal };
   try {
-    const { stat, body } = await service.get(key, options);
-    return { ...(await digestStream(body as AsyncIterable<Buffer>)), stat };
+    const { bytes } = await from.read(objectKey, options);
+    await track.onRead(bytes.length);
+    return bytes;
   } catch (error) {
-    if (StorageError.is(error, 'not_found')) return undefined;
+    if (StorageError.is(error, 'too_large')) return undefined;
     throw error;
   }
 }
 
-const DESTINATION_MISSING: ItemOutcome = {
+async function hashSource({ from, source }: Route, track: Track): Promise<Digest> {
+  const versionId = source.versionId ?? undefined;
+  const { body } = await from.get(source.objectKey, { versionId, signal: track.signal });
+  const meter = new DigestMeter();
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    await track.onRead(chunk.length);
+    meter.update(chunk);
+  }
+  return meter.result();
+}
+
+const DESTINATION_MISSING: Mismatch = {
   kind: 'mismatch',
   fault: {
     errorCode: 'destination_missing',
@@ -280,7 +279,7 @@ const DESTINATION_MISSING: ItemOutcome = {
   destinationSha256: null,
 };
 
-function sourceDiffers(sha256: string): ItemOutcome & { kind: 'mismatch' } {
+function sourceDiffers(sha256: string): Mismatch {
   return {
     kind: 'mismatch',
     fault: {

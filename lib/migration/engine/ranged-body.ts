@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { ByteBudget } from '@/lib/migration/engine/byte-budget.ts';
+import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { StorageService } from '@/lib/storage/storage-service.ts';
-import type { ReplayableBody } from '@/lib/streams/replayable-body.ts';
+import type { HeldPiece, PieceRange, ReplayableBody } from '@/lib/streams/replayable-body.ts';
 
 export interface RangedSource {
   service: StorageService;
@@ -14,71 +16,58 @@ export interface RangedSource {
   onRead(bytes: number): Promise<void>;
 }
 
-interface Piece {
-  chunks: Buffer[];
-  complete: boolean;
-  release: () => void;
-}
+/** A piece is told to the pace in slices, so that whoever waits for it sees that it comes. */
+const SLICE_BYTES = 256 * 1024;
 
 /**
- * An object in another store as a body to upload in pieces. A piece is read from the source once: while it is hashed it is
- * kept, and sent from memory. The pieces in memory stay within the budget, whatever the size of the object.
+ * An object in another store as a body to upload in pieces. Each piece is read from the source by one request, hashed
+ * once, and sent from memory. The pieces in memory stay within the budget, whatever the size of the object.
  */
-export class RangedBody {
-  readonly body: ReplayableBody;
-  readonly #source: RangedSource;
-  readonly #budget: ByteBudget;
-  readonly #pieces = new Map<string, Piece>();
+export function rangedBody(source: RangedSource, budget: ByteBudget): ReplayableBody {
+  const { sizeBytes, sha256 } = source;
+  const hold: NonNullable<ReplayableBody['hold']> = (range, options) => holdPiece(source, budget, range, options);
+  const open = (range: PieceRange = { start: 0, end: sizeBytes }) => Readable.from(piecesOf(hold, range));
+  return { sizeBytes, sha256, open, hold };
+}
 
-  constructor(source: RangedSource, budget: ByteBudget) {
-    this.#source = source;
-    this.#budget = budget;
-    const { sizeBytes, sha256 } = source;
-    this.body = { sizeBytes, sha256, open: (range) => this.#open(range ?? { start: 0, end: sizeBytes }) };
+async function holdPiece(
+  source: RangedSource,
+  budget: ByteBudget,
+  range: PieceRange,
+  options: { onProgress?: () => void } = {},
+): Promise<HeldPiece> {
+  const { service, key, versionId, signal } = source;
+  const maxBytes = range.end - range.start;
+  const release = await budget.acquire(maxBytes, signal);
+  try {
+    const { bytes } = await service.read(key, { range, versionId, maxBytes, signal });
+    if (bytes.length !== maxBytes) throw shorter(source, bytes.length, maxBytes);
+    for (let left = bytes.length; left > 0; left -= SLICE_BYTES) {
+      await source.onRead(Math.min(left, SLICE_BYTES));
+      options.onProgress?.();
+    }
+    return { bytes, sha256: createHash('sha256').update(bytes).digest('hex'), release };
+  } catch (error) {
+    release();
+    throw error;
   }
+}
 
-  /** Lets go of pieces that were read and not sent. Called once the upload is over, whatever its outcome. */
-  dispose(): void {
-    for (const piece of this.#pieces.values()) piece.release();
-    this.#pieces.clear();
-  }
-
-  #open(range: { start: number; end: number }): Readable {
-    const name = `${range.start}-${range.end}`;
-    const piece = this.#pieces.get(name);
-    const bytes = piece?.complete ? this.#kept(name, piece) : this.#fetched(name, range);
-    return Readable.from(bytes, { objectMode: false });
-  }
-
-  async *#kept(name: string, piece: Piece): AsyncGenerator<Buffer> {
+/** For stores that take streams only. */
+async function* piecesOf(hold: NonNullable<ReplayableBody['hold']>, range: PieceRange): AsyncGenerator<Uint8Array> {
+  for (let start = range.start; start < range.end; start += STREAMED_BYTES) {
+    const piece = await hold({ start, end: Math.min(range.end, start + STREAMED_BYTES) });
     try {
-      yield* piece.chunks;
+      yield piece.bytes;
     } finally {
-      this.#drop(name, piece);
+      piece.release();
     }
   }
+}
 
-  async *#fetched(name: string, range: { start: number; end: number }): AsyncGenerator<Buffer> {
-    const { service, key, versionId, signal, onRead } = this.#source;
-    const release = await this.#budget.acquire(range.end - range.start, signal);
-    const piece: Piece = { chunks: [], complete: false, release };
-    try {
-      const { body } = await service.get(key, { range, versionId, signal });
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        await onRead(chunk.length);
-        piece.chunks.push(chunk);
-        yield chunk;
-      }
-      piece.complete = true;
-      this.#pieces.get(name)?.release();
-      this.#pieces.set(name, piece);
-    } finally {
-      if (!piece.complete) release();
-    }
-  }
+const STREAMED_BYTES = 4 * 1024 * 1024;
 
-  #drop(name: string, piece: Piece): void {
-    if (this.#pieces.get(name) === piece) this.#pieces.delete(name);
-    piece.release();
-  }
+function shorter({ service, key }: RangedSource, found: number, wanted: number): StorageError {
+  const detail = `${found} bytes came instead of ${wanted}`;
+  return new StorageError('corrupt', { provider: service.provider, operation: 'get', key, detail });
 }

@@ -116,7 +116,9 @@ export class RunSession {
     const { journal, runner, timing } = this.#parts;
     const claim = { runId: this.#runId, owner: this.#owner, limit: wanted * 2 - this.#queue.length };
     const items = await journal.claim({ ...claim, leaseMs: timing.leaseMs });
-    this.#queue.push(...(await runner.prepare(items)));
+    const prepared = await runner.prepare(items);
+    // Not in one expression: a sign of life may have replaced the queue meanwhile.
+    this.#queue.push(...prepared);
   }
 
   #startQueued(state: 'running' | 'cancelling'): void {

@@ -9,6 +9,8 @@ import type {
   ObjectReader,
   PresignOptions,
   PutOptions,
+  ReadObject,
+  ReadOptions,
   ReplayableBody,
   SignedUrl,
   StorageService,
@@ -35,10 +37,13 @@ class CheckedLayer extends StorageLayer {
   }
 
   override async get(key: string, options: GetOptions = {}): Promise<ObjectReader> {
-    const { start, end } = options.range ?? { start: 0 };
-    const sane = isCount(start) && (end === undefined || (isCount(end) && end > start));
-    this.check(sane, 'get', key, 'the range is not a range');
+    this.checkRange(key, options);
     return super.get(key, options);
+  }
+
+  override async read(key: string, options: ReadOptions): Promise<ReadObject> {
+    this.checkRange(key, options);
+    return super.read(key, options);
   }
 
   override async list(prefix: string, options: ListOptions = {}): Promise<ListPage> {
@@ -71,6 +76,12 @@ class CheckedLayer extends StorageLayer {
     const context = { ...this.contextOf(call), cause: error };
     if (call.signal?.aborted) return new StorageError('aborted', context);
     return new StorageError('unavailable', { ...context, detail: messageOf(error), retry: 'never' });
+  }
+
+  private checkRange(key: string, options: GetOptions): void {
+    const { start, end } = options.range ?? { start: 0 };
+    const sane = isCount(start) && (end === undefined || (isCount(end) && end > start));
+    this.check(sane, 'get', key, 'the range is not a range');
   }
 
   private checkMetadata(key: string, metadata: Record<string, string>): void {

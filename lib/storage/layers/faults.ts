@@ -1,7 +1,14 @@
 import { pipeline, type Readable, Transform } from 'node:stream';
 import { type RunCall, type StorageCall, StorageLayer } from '@/lib/storage/layers/storage-layer.ts';
+import { readByGet } from '@/lib/storage/read-whole.ts';
 import { StorageError, type StorageErrorCode } from '@/lib/storage/storage-error.ts';
-import type { GetOptions, ObjectReader, StorageService } from '@/lib/storage/storage-service.ts';
+import type {
+  GetOptions,
+  ObjectReader,
+  ReadObject,
+  ReadOptions,
+  StorageService,
+} from '@/lib/storage/storage-service.ts';
 
 /** What goes wrong with one call. */
 export type Fault =
@@ -44,6 +51,13 @@ class FaultLayer extends StorageLayer {
       () => new StorageError('unavailable', { ...this.contextOf(call), detail: 'connection cut' }),
     );
     return harm === undefined ? reader : { stat: reader.stat, body: through(reader.body, harm) };
+  }
+
+  /** The bytes of `get`, faults of bodies included. */
+  override read(key: string, options: ReadOptions): Promise<ReadObject> {
+    return readByGet((...call) => this.get(...call), key, options, {
+      ...this.contextOf({ operation: 'get', key, signal: options.signal }),
+    });
   }
 
   protected around<T>(call: StorageCall, run: RunCall<T>): Promise<T> {

@@ -4,6 +4,8 @@ import type {
   GetOptions,
   ObjectReader,
   PutOptions,
+  ReadObject,
+  ReadOptions,
   ReplayableBody,
   StorageProvider,
   StorageService,
@@ -58,6 +60,12 @@ class MetricsLayer extends StorageLayer {
     const bytes = Math.min(end ?? reader.stat.sizeBytes, reader.stat.sizeBytes) - start;
     reader.body.once('end', () => this.observer.onBytes(this.provider, 'out', bytes));
     return reader;
+  }
+
+  override async read(key: string, options: ReadOptions): Promise<ReadObject> {
+    const found = await super.read(key, options);
+    this.observer.onBytes(this.provider, 'out', found.bytes.length);
+    return found;
   }
 
   protected async around<T>(call: StorageCall, run: RunCall<T>): Promise<T> {

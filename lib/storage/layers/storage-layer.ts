@@ -9,6 +9,8 @@ import type {
   ObjectStat,
   PresignOptions,
   PutOptions,
+  ReadObject,
+  ReadOptions,
   ReplayableBody,
   SignedUrl,
   StatOptions,
@@ -70,6 +72,12 @@ export abstract class StorageLayer implements StorageService {
   get(key: string, options: GetOptions = {}): Promise<ObjectReader> {
     return this.around({ operation: 'get', key, signal: options.signal }, (signal) =>
       this.inner.get(key, { ...options, signal }),
+    );
+  }
+
+  read(key: string, options: ReadOptions): Promise<ReadObject> {
+    return this.around({ operation: 'get', key, signal: options.signal }, (signal) =>
+      this.inner.read(key, { ...options, signal }),
     );
   }
 

@@ -5,6 +5,8 @@ import type {
   GetOptions,
   ObjectReader,
   PutOptions,
+  ReadObject,
+  ReadOptions,
   ReplayableBody,
   StorageService,
   StoredObject,
@@ -66,6 +68,18 @@ class TimeoutLayer extends StorageLayer {
     }
   }
 
+  /** Judged by idle time from its first byte on, as a body is. */
+  override read(key: string, options: ReadOptions): Promise<ReadObject> {
+    const call = { operation: 'get', key, signal: options.signal } as const;
+    return this.deadline(call, this.idleTimeoutMs, (signal, touch) => {
+      const onProgress = (receivedBytes: number) => {
+        touch();
+        options.onProgress?.(receivedBytes);
+      };
+      return this.inner.read(key, { ...options, signal, onProgress });
+    });
+  }
+
   protected around<T>(call: StorageCall, run: RunCall<T>): Promise<T> {
     return this.deadline(call, this.requestTimeoutMs, run);
   }
@@ -119,7 +133,19 @@ function settleAfterAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
 }
 
 function watched(body: ReplayableBody, touch: () => void): ReplayableBody {
-  return { ...body, open: (range) => forward(body.open(range), touch) };
+  const { hold } = body;
+  const held = hold === undefined ? {} : { hold: watchedHold(hold.bind(body), touch) };
+  return { ...body, ...held, open: (range) => forward(body.open(range), touch) };
+}
+
+function watchedHold(hold: NonNullable<ReplayableBody['hold']>, touch: () => void): ReplayableBody['hold'] {
+  return (range, options) => {
+    const onProgress = () => {
+      touch();
+      options?.onProgress?.();
+    };
+    return hold(range, { ...options, onProgress });
+  };
 }
 
 function forward(source: Readable, touch: () => void): Readable {

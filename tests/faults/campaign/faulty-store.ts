@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { readByGet } from '@/lib/storage/read-whole.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { ObjectReader, ReplayableBody, StorageService } from '@/lib/storage/storage-service.ts';
 import { deferred } from '@/tests/support/deferred.ts';
@@ -70,6 +71,13 @@ export class FaultyStores {
       if (fault === 'lost_answer') throw failure('unavailable', operation);
       return result;
     };
+    const get: StorageService['get'] = (key, options) =>
+      call('get', async (fault) => {
+        const found = await base.get(key, options);
+        // The reader of a dead process closes its file.
+        if (this.#gate.dead) found.body.destroy();
+        return fault === 'bit_flip' || fault === 'truncate' ? spoiled(found, fault) : found;
+      });
     return {
       provider: base.provider,
       bucket: base.bucket,
@@ -82,13 +90,8 @@ export class FaultyStores {
           if (fault === 'false_success') return { key, sizeBytes: body.sizeBytes, versionId: undefined };
           return base.put(key, fault === 'bit_flip' ? flipped(body) : body, options);
         }),
-      get: (key, options) =>
-        call('get', async (fault) => {
-          const found = await base.get(key, options);
-          // The reader of a dead process closes its file.
-          if (this.#gate.dead) found.body.destroy();
-          return fault === 'bit_flip' || fault === 'truncate' ? spoiled(found, fault) : found;
-        }),
+      get,
+      read: (key, options) => readByGet(get, key, options, { provider: base.provider, operation: 'get', key }),
       stat: (key, options) => call('stat', () => base.stat(key, options)),
       delete: (key, options) =>
         call('delete', async (fault) => (fault === 'false_success' ? undefined : base.delete(key, options))),
