@@ -9,37 +9,17 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { sql } from 'drizzle-orm';
-import { openDatabase } from '@/lib/db/database.ts';
+import type { Dataset } from '@/lib/http/api-types.ts';
 import { type S3Sandbox, startS3Sandbox } from '@/sandbox/s3/start-s3-sandbox.ts';
-import { ApiClient, type DatasetView } from '../cli/api-client.ts';
+import { ApiClient } from '../cli/api-client.ts';
 import { startPrivateServer } from '../scripts/private-server.ts';
+import { fillInstallation } from '../tests/support/filled-installation.ts';
 import { hammer, type LoadResult } from './load.ts';
 import { describeMachine, printTable } from './table.ts';
 
 const ROWS = 100_000;
 const SECONDS = 3;
 const ROUNDS = 2;
-
-/** Rows as a grown installation has them, each with a copy that was read back. Nothing of them is ever opened. */
-async function fill(dataDir: string): Promise<void> {
-  const database = await openDatabase({ dataDir });
-  await database.db.execute(sql`
-    insert into public.training_datasets
-      (id, user_id, name, description, format, kind, file_size_bytes, total_examples, storage_path, storage_provider,
-       object_sha256, content_sha256, metadata, created_at)
-    select 'filled-' || n, 'local', 'Dataset number ' || n, 'words about ' || md5(n::text), 'messages', 'messages', 1000,
-      10, 'local/private/filled-' || n, 'filesystem', md5(n::text), md5(n::text), '{}', now() - make_interval(secs => n)
-    from generate_series(1, ${ROWS}) n`);
-  await database.db.execute(sql`
-    insert into longshore.dataset_replicas
-      (id, dataset_id, user_id, provider, bucket, object_key, state, size_bytes, object_sha256, completed_at, verified_at)
-    select 'filled-' || n, 'filled-' || n, 'local', 'filesystem', 'objects', 'local/private/filled-' || n, 'completed',
-      1000, md5(n::text), now(), now()
-    from generate_series(1, ${ROWS}) n`);
-  await database.db.execute(sql`analyze`);
-  await database.close();
-}
 
 /** How many URLs a second the SDK signs, alone in this process. */
 async function bareRate(s3: S3Sandbox): Promise<number> {
@@ -55,14 +35,13 @@ async function bareRate(s3: S3Sandbox): Promise<number> {
   return (signed * 1000) / (performance.now() - start);
 }
 
-async function readyDataset(client: ApiClient): Promise<DatasetView> {
+async function readyDataset(client: ApiClient): Promise<Dataset> {
   for (const phase of ['dual_write', 'hybrid_read']) {
     await client.json('/api/storage/phase', { method: 'POST', json: { phase } });
   }
   const body = await openAsBlob(new URL('../examples/data/ferry-chats.jsonl', import.meta.url));
   const query = { name: 'bench', filename: 'bench.jsonl' };
-  return (await client.json<{ dataset: DatasetView }>('/api/training/dataset', { method: 'POST', query, body }))
-    .dataset;
+  return (await client.json<{ dataset: Dataset }>('/api/training/dataset', { method: 'POST', query, body })).dataset;
 }
 
 /** Until no copy is written, read back or compared any more: only then is the server warm and nothing else measured. */
@@ -105,7 +84,7 @@ async function beside(client: ApiClient, url: string, key: string): Promise<Load
 
 const dataDir = await mkdtemp(join(tmpdir(), 'longshore-bench-urls-'));
 const s3 = await startS3Sandbox();
-await fill(dataDir);
+await fillInstallation(dataDir, ROWS);
 const env = {
   S3_BUCKET: s3.bucket,
   AWS_ACCESS_KEY_ID: s3.accessKeyId,

@@ -1,26 +1,5 @@
 import { LongshoreError } from '@/lib/errors.ts';
-
-export interface FileFinding {
-  line: number | null;
-  record: number | null;
-  path: string | null;
-  code: string;
-  message: string;
-  hint: string | null;
-}
-
-/** What the server answers when it refuses: RFC 9457 with a stable `code`. */
-export interface Problem {
-  code: string;
-  title?: string;
-  detail: string;
-  hint?: string;
-  status: number;
-  request_id?: string;
-  errors?: FileFinding[];
-  /** Of a credential test that failed. */
-  report?: unknown;
-}
+import type { Problem } from '@/lib/http/api-types.ts';
 
 /** A refusal of the server, told to the person as it came. */
 export class ApiError extends Error {
@@ -34,43 +13,6 @@ export class ApiError extends Error {
     this.problem = problem;
     this.file = file;
   }
-}
-
-export interface ReplicaView {
-  provider: string;
-  bucket: string;
-  key: string;
-  state: string;
-  size_bytes: number | null;
-  verified_at: string | null;
-  error: { code: string; message: string } | null;
-}
-
-export interface DatasetView {
-  id: string;
-  name: string;
-  description: string | null;
-  format: string;
-  kind: string | null;
-  status: string;
-  storage_provider: string | null;
-  storage_path: string;
-  file_size_bytes: number;
-  original_size_bytes: number | null;
-  content_size_bytes: number | null;
-  total_examples: number | null;
-  object_sha256: string | null;
-  content_sha256: string | null;
-  replicas: ReplicaView[];
-  created_at: string;
-}
-
-export interface DownloadLocation {
-  url: string;
-  token: string;
-  expires_at: string;
-  provider: string;
-  fallback_reason?: string;
 }
 
 export interface RequestOptions {

@@ -1,5 +1,6 @@
 import { LongshoreError, messageOf } from '@/lib/errors.ts';
-import { ApiError, type FileFinding, type Problem } from './api-client.ts';
+import type { FileFinding, Problem } from '@/lib/http/api-types.ts';
+import { ApiError } from './api-client.ts';
 import { EXIT } from './exit-codes.ts';
 import { note, paint, printJson, type Terminal } from './output/terminal.ts';
 

@@ -1,8 +1,9 @@
 import { LongshoreError } from '@/lib/errors.ts';
-import { type ApiClient, ApiError, type DatasetView } from './api-client.ts';
+import type { Dataset } from '@/lib/http/api-types.ts';
+import { type ApiClient, ApiError } from './api-client.ts';
 
 /** The dataset a person means: its id, or its exact name where only one has it. */
-export async function resolveDataset(client: ApiClient, reference: string): Promise<DatasetView> {
+export async function resolveDataset(client: ApiClient, reference: string): Promise<Dataset> {
   const byId = await findById(client, reference);
   if (byId !== undefined) return byId;
   const named = await findByName(client, reference);
@@ -25,19 +26,19 @@ export async function resolveDataset(client: ApiClient, reference: string): Prom
   );
 }
 
-async function findById(client: ApiClient, id: string): Promise<DatasetView | undefined> {
+async function findById(client: ApiClient, id: string): Promise<Dataset | undefined> {
   if (!/^[A-Za-z0-9_-]+$/.test(id)) return undefined;
   try {
-    return (await client.json<{ dataset: DatasetView }>(`/api/training/dataset/${id}`)).dataset;
+    return (await client.json<{ dataset: Dataset }>(`/api/training/dataset/${id}`)).dataset;
   } catch (error) {
     if (error instanceof ApiError && error.problem.status === 404) return undefined;
     throw error;
   }
 }
 
-async function findByName(client: ApiClient, name: string): Promise<DatasetView[]> {
-  const named: DatasetView[] = [];
-  for await (const dataset of client.pages<DatasetView>('/api/training/dataset', 'datasets', { q: name, limit: 100 })) {
+async function findByName(client: ApiClient, name: string): Promise<Dataset[]> {
+  const named: Dataset[] = [];
+  for await (const dataset of client.pages<Dataset>('/api/training/dataset', 'datasets', { q: name, limit: 100 })) {
     if (dataset.name === name) named.push(dataset);
     if (named.length === 10) break;
   }

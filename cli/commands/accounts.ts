@@ -1,21 +1,7 @@
 import type { Command } from 'commander';
+import type { ApiKey, User } from '@/lib/http/api-types.ts';
 import type { CliContext } from '../context.ts';
 import { formatTable, printJson, printLine } from '../output/terminal.ts';
-
-interface UserView {
-  id: string;
-  name: string;
-  role: string;
-  created_at: string;
-}
-
-interface KeyView {
-  id: string;
-  name: string;
-  last_four: string;
-  created_at: string;
-  last_used_at: string | null;
-}
 
 export function addUsers(program: Command, context: CliContext): void {
   const users = program.command('users').description('people who may use this installation (admin)');
@@ -26,7 +12,7 @@ export function addUsers(program: Command, context: CliContext): void {
     .option('--role <role>', 'member or admin', 'member')
     .addHelpText('after', '\nExample: longshore users add ada')
     .action(async (name: string, flags: { role: string }) => {
-      const answer = await (await context.client()).json<{ user: UserView; key: string }>('/api/users', {
+      const answer = await (await context.client()).json<{ user: User; key: string }>('/api/users', {
         method: 'POST',
         json: { name, role: flags.role },
       });
@@ -38,7 +24,7 @@ export function addUsers(program: Command, context: CliContext): void {
     .command('ls', { isDefault: true })
     .description('list users')
     .action(async () => {
-      const answer = await (await context.client()).json<{ users: UserView[] }>('/api/users');
+      const answer = await (await context.client()).json<{ users: User[] }>('/api/users');
       if (context.terminal.json) return printJson(context.terminal, answer);
       const rows = answer.users.map((user) => [user.id, user.name, user.role, user.created_at.slice(0, 10)]);
       for (const line of formatTable(['ID', 'NAME', 'ROLE', 'SINCE'], rows)) printLine(context.terminal, line);
@@ -74,7 +60,7 @@ export function addKeys(program: Command, context: CliContext): void {
     .command('ls', { isDefault: true })
     .description('list your keys')
     .action(async () => {
-      const answer = await (await context.client()).json<{ keys: KeyView[] }>('/api/keys');
+      const answer = await (await context.client()).json<{ keys: ApiKey[] }>('/api/keys');
       if (context.terminal.json) return printJson(context.terminal, answer);
       const rows = answer.keys.map((key) => [
         key.id,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { LongshoreError } from '@/lib/errors.ts';
-import type { DownloadLocation } from '../api-client.ts';
+import type { DownloadLocation } from '@/lib/http/api-types.ts';
 import type { CliContext } from '../context.ts';
 import { paint, printJson, printLine, progressBar } from '../output/terminal.ts';
 import { formatBytes } from '../output/units.ts';
@@ -38,7 +38,7 @@ async function get(context: CliContext, reference: string, flags: GetFlags): Pro
       hint: 'Choose another with -o, or replace it with --force.',
     });
   }
-  const bar = progressBar(context.terminal, dataset.name, dataset.file_size_bytes);
+  const bar = progressBar(context.terminal, dataset.name, dataset.file_size_bytes ?? 0);
   try {
     const { decompress } = flags;
     await downloadDataset(client, dataset, {

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import type { TrainingJob, TrainingJobEvent } from '@/lib/http/api-types.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatTable, printJson, printLine, type Terminal } from '../output/terminal.ts';
 import { followJob } from '../training/follow.ts';
-import { eventText, type JobEvent, type JobView, metricText, stateLine } from '../training/job-view.ts';
+import { eventText, metricText, stateLine } from '../training/job-view.ts';
 
 export function addJobs(program: Command, context: CliContext): void {
   const jobs = program.command('jobs').description('training jobs: list, show, logs, metrics, cancel, retry');
@@ -59,9 +60,9 @@ function addChanges(jobs: Command, context: CliContext): void {
 
 async function list({ terminal, ...context }: CliContext, flags: { state?: string; limit: number }): Promise<void> {
   const client = await context.client();
-  const found: JobView[] = [];
+  const found: TrainingJob[] = [];
   const query = { state: flags.state, limit: Math.min(flags.limit, 200) };
-  for await (const job of client.pages<JobView>('/api/training/jobs', 'jobs', query)) {
+  for await (const job of client.pages<TrainingJob>('/api/training/jobs', 'jobs', query)) {
     if (found.length === flags.limit) break;
     found.push(job);
   }
@@ -80,12 +81,12 @@ async function list({ terminal, ...context }: CliContext, flags: { state?: strin
   for (const line of formatTable(header, rows)) printLine(terminal, line);
 }
 
-function show({ terminal }: CliContext, job: JobView): void {
+function show({ terminal }: CliContext, job: TrainingJob): void {
   if (terminal.json) printJson(terminal, { job });
   else for (const line of factsOf(terminal, job)) printLine(terminal, line);
 }
 
-function factsOf(terminal: Terminal, job: JobView): string[] {
+function factsOf(terminal: Terminal, job: TrainingJob): string[] {
   const { remote, error } = job;
   const facts: [string, string | null | undefined][] = [
     ['dataset', job.dataset_id],
@@ -127,22 +128,28 @@ async function metrics({ terminal, ...context }: CliContext, id: string): Promis
 
 async function change(context: CliContext, id: string, verb: 'cancel' | 'retry'): Promise<void> {
   const path = `/api/training/jobs/${encodeURIComponent(id)}/${verb}`;
-  const { job } = await (await context.client()).json<{ job: JobView }>(path, { method: 'POST' });
+  const { job } = await (await context.client()).json<{ job: TrainingJob }>(path, { method: 'POST' });
   if (context.terminal.json) printJson(context.terminal, { job });
   else printLine(context.terminal, stateLine(context.terminal, job));
 }
 
-async function find(client: ApiClient, id: string): Promise<JobView> {
-  return (await client.json<{ job: JobView }>(`/api/training/jobs/${encodeURIComponent(id)}`)).job;
+async function find(client: ApiClient, id: string): Promise<TrainingJob> {
+  return (await client.json<{ job: TrainingJob }>(`/api/training/jobs/${encodeURIComponent(id)}`)).job;
 }
 
 /** Everything of one kind that was said until now, page by page. */
-async function* eventsOf(client: ApiClient, id: string, kind: JobEvent['kind']): AsyncGenerator<JobEvent> {
+async function* eventsOf(
+  client: ApiClient,
+  id: string,
+  kind: TrainingJobEvent['kind'],
+): AsyncGenerator<TrainingJobEvent> {
   const limit = 500;
   let cursor = 0;
   for (;;) {
     const path = `/api/training/jobs/${encodeURIComponent(id)}/events`;
-    const page = await client.json<{ events: JobEvent[]; last_id: number }>(path, { query: { kind, cursor, limit } });
+    const page = await client.json<{ events: TrainingJobEvent[]; last_id: number }>(path, {
+      query: { kind, cursor, limit },
+    });
     yield* page.events;
     if (page.events.length < limit) return;
     cursor = page.last_id;

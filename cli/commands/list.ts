@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { DatasetView } from '../api-client.ts';
+import type { Dataset } from '@/lib/http/api-types.ts';
 import type { CliContext } from '../context.ts';
 import { formatTable, printJson, printLine } from '../output/terminal.ts';
 import { formatBytes, formatCount } from '../output/units.ts';
@@ -23,9 +23,9 @@ export function addList(program: Command, context: CliContext): void {
 
 async function list(context: CliContext, flags: ListFlags): Promise<void> {
   const client = await context.client();
-  const datasets: DatasetView[] = [];
+  const datasets: Dataset[] = [];
   const query = { q: flags.query, provider: flags.provider, limit: Math.min(flags.limit, 100) };
-  for await (const dataset of client.pages<DatasetView>('/api/training/dataset', 'datasets', query)) {
+  for await (const dataset of client.pages<Dataset>('/api/training/dataset', 'datasets', query)) {
     if (datasets.length === flags.limit) break;
     datasets.push(dataset);
   }
@@ -33,7 +33,7 @@ async function list(context: CliContext, flags: ListFlags): Promise<void> {
   else printDatasets(context, datasets);
 }
 
-function printDatasets({ terminal }: CliContext, datasets: readonly DatasetView[]): void {
+function printDatasets({ terminal }: CliContext, datasets: readonly Dataset[]): void {
   if (datasets.length === 0) {
     printLine(terminal, 'No datasets yet. Add one with: longshore upload FILE');
     return;
@@ -43,11 +43,11 @@ function printDatasets({ terminal }: CliContext, datasets: readonly DatasetView[
     dataset.name,
     dataset.kind ?? dataset.status,
     formatCount(dataset.total_examples ?? 0),
-    formatBytes(dataset.file_size_bytes ?? 0),
+    formatBytes(dataset.file_size_bytes),
     dataset.replicas
       .map((replica) => (replica.state === 'completed' ? replica.provider : `${replica.provider}(${replica.state})`))
       .join('+'),
-    dataset.created_at.slice(0, 16).replace('T', ' '),
+    (dataset.created_at ?? '-').slice(0, 16).replace('T', ' '),
   ]);
   const header = ['ID', 'NAME', 'KIND', 'EXAMPLES', 'SIZE', 'COPIES', 'CREATED (UTC)'];
   for (const line of formatTable(header, rows, [3, 4])) printLine(terminal, line);

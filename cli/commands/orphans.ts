@@ -1,30 +1,13 @@
 import type { Command } from 'commander';
 import { LongshoreError } from '@/lib/errors.ts';
+import type { OrphanPage } from '@/lib/http/api-types.ts';
 import { type ApiClient, ApiError } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { note, paint, printJson, printLine, type Terminal } from '../output/terminal.ts';
 import { formatBytes, formatCount } from '../output/units.ts';
 
-interface Orphan {
-  store: string;
-  provider: string;
-  bucket: string;
-  key: string;
-  kind: string;
-  size_bytes: number;
-  last_modified: string | null;
-  verdict: 'adoptable' | 'restorable' | 'deleted' | 'stale' | 'quarantined';
-  reason: string | null;
-  dataset_id: string;
-}
-
-interface Page {
-  orphans: Orphan[];
-  looked_at: number;
-  unreachable: { store: string; code: string }[];
-  next_cursor: string | null;
-}
+type Orphan = OrphanPage['orphans'][number];
 
 interface ActFlags {
   all: boolean;
@@ -64,7 +47,7 @@ export function addOrphans(program: Command, context: CliContext): void {
 async function* search(client: ApiClient, terminal: Terminal): AsyncGenerator<Orphan> {
   let looked = 0;
   for (let cursor: string | undefined; ; ) {
-    const page = await client.json<Page>(ORPHANS, { query: { cursor, limit: 200 } });
+    const page = await client.json<OrphanPage>(ORPHANS, { query: { cursor, limit: 200 } });
     for (const { store, code } of page.unreachable) note(terminal, `${store} could not be listed (${code})`);
     if (page.unreachable.length > 0) process.exitCode = EXIT.findings;
     yield* page.orphans;

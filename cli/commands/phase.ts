@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { LongshoreError } from '@/lib/errors.ts';
+import type { PhaseState } from '@/lib/http/api-types.ts';
 import { ApiError } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { type GateView, type PhaseView, printBack, printGates, printPhase } from '../output/phase-report.ts';
+import { type Gate, printBack, printGates, printPhase } from '../output/phase-report.ts';
 import { printJson } from '../output/terminal.ts';
 
 const PATH = '/api/storage/phase';
@@ -46,13 +47,13 @@ export function addPhase(program: Command, context: CliContext): void {
 }
 
 async function show({ terminal, client }: CliContext): Promise<void> {
-  const view = await (await client()).json<PhaseView>(PATH);
+  const view = await (await client()).json<PhaseState>(PATH);
   if (terminal.json) printJson(terminal, view);
   else printPhase(terminal, view);
 }
 
 async function check({ terminal, client }: CliContext, next: string): Promise<void> {
-  const view = await (await client()).json<PhaseView>(PATH);
+  const view = await (await client()).json<PhaseState>(PATH);
   if (view.next === null || view.next.phase !== next) throw notNext(view, next);
   if (terminal.json) printJson(terminal, view.next);
   else printGates(terminal, view.next.phase, view.next.gates);
@@ -63,7 +64,7 @@ async function set(context: CliContext, next: string, { confirm, force, reason }
   const { terminal, client } = context;
   try {
     const json = { phase: next, confirm, force, reason };
-    const view = await (await client()).json<PhaseView>(PATH, { method: 'POST', json });
+    const view = await (await client()).json<PhaseState>(PATH, { method: 'POST', json });
     if (terminal.json) printJson(terminal, view);
     else printPhase(terminal, view);
   } catch (error) {
@@ -77,21 +78,21 @@ async function set(context: CliContext, next: string, { confirm, force, reason }
 
 async function back({ terminal, client }: CliContext, reason: string | undefined): Promise<void> {
   const api = await client();
-  const { phase, previous } = await api.json<PhaseView>(PATH);
+  const { phase, previous } = await api.json<PhaseState>(PATH);
   if (previous === null) {
     throw new LongshoreError('phase_out_of_order', `There is no phase before ${phase}, or you are no admin.`);
   }
-  const view = await api.json<PhaseView>(PATH, { method: 'POST', json: { phase: previous.phase, reason } });
+  const view = await api.json<PhaseState>(PATH, { method: 'POST', json: { phase: previous.phase, reason } });
   if (terminal.json) printJson(terminal, view);
   else printBack(terminal, view, previous.consequences);
 }
 
-function gatesOf(error: unknown): GateView[] | undefined {
+function gatesOf(error: unknown): Gate[] | undefined {
   if (!(error instanceof ApiError) || error.problem.code !== 'phase_blocked') return undefined;
-  return (error.problem as unknown as { gates: GateView[] }).gates;
+  return (error.problem as unknown as { gates: Gate[] }).gates;
 }
 
-function notNext({ phase, next }: PhaseView, asked: string): LongshoreError {
+function notNext({ phase, next }: PhaseState, asked: string): LongshoreError {
   const hint = next === null ? 'Only admins see gates, and the last phase has none.' : `Check ${next.phase}.`;
   return new LongshoreError('phase_out_of_order', `From ${phase} the installation cannot go to ${asked}.`, { hint });
 }

@@ -1,31 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import type { ScrubState } from '@/lib/http/api-types.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { note, printJson, printLine, progressBar, type Terminal } from '../output/terminal.ts';
 import { formatBytes, formatCount } from '../output/units.ts';
 
-interface Run {
-  id: string;
-  state: 'running' | 'finished';
-  started_at: string;
-  total_replicas: number;
-  total_bytes: number;
-  checked_replicas: number;
-  checked_bytes: number;
-  same: number;
-  missing: number;
-  corrupt: number;
-  errors: number;
-}
-
-interface Status {
-  running: Run | null;
-  last: Run | null;
-  findings: { run_id: string; dataset_id: string; provider: string; bucket: string; key: string; outcome: string }[];
-  coverage: { replicas: number; never_read: number; oldest_verified_at: string | null };
-}
+type Run = NonNullable<ScrubState['running']>;
 
 const POLL_MS = 500;
 const SCRUB = '/api/storage/scrub';
@@ -54,7 +36,7 @@ export function addScrub(program: Command, context: CliContext): void {
 async function scrub(context: CliContext, flags: { all: boolean; status: boolean; wait: boolean }): Promise<void> {
   const { terminal } = context;
   const client = await context.client();
-  if (flags.status) return printStatus(terminal, await client.json<Status>(SCRUB));
+  if (flags.status) return printStatus(terminal, await client.json<ScrubState>(SCRUB));
   const scope = flags.all ? 'all' : 'mine';
   const { run } = await client.json<{ run: Run | null }>(SCRUB, { method: 'POST', json: { scope } });
   if (run === null) {
@@ -68,11 +50,11 @@ async function scrub(context: CliContext, flags: { all: boolean; status: boolean
 /** A server that lives as long as this command must not end before the scrub does. */
 async function follow({ terminal, signal }: CliContext, client: ApiClient, begun: Run): Promise<void> {
   const bar = progressBar(terminal, 'scrub', begun.total_bytes);
-  let status = await client.json<Status>(SCRUB);
+  let status = await client.json<ScrubState>(SCRUB);
   while (status.running?.id === begun.id) {
     bar.update(status.running.checked_bytes);
     await sleep(POLL_MS, undefined, { signal });
-    status = await client.json<Status>(SCRUB);
+    status = await client.json<ScrubState>(SCRUB);
   }
   bar.finish();
   printStatus(terminal, status);
@@ -80,7 +62,7 @@ async function follow({ terminal, signal }: CliContext, client: ApiClient, begun
   if (last !== null && last.missing + last.corrupt + last.errors > 0) process.exitCode = EXIT.findings;
 }
 
-function printStatus(terminal: Terminal, status: Status): void {
+function printStatus(terminal: Terminal, status: ScrubState): void {
   if (terminal.json) {
     printJson(terminal, status);
     return;

@@ -2,19 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { LongshoreError } from '@/lib/errors.ts';
+import type { SecretView } from '@/lib/http/api-types.ts';
 import { ApiError } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type CheckedReport, printReport } from '../output/doctor-report.ts';
 import { formatTable, printJson, printLine } from '../output/terminal.ts';
-
-interface SecretView {
-  provider: string;
-  version: number;
-  state: string;
-  last_four: string | null;
-  tested_at: string | null;
-}
 
 interface TestedSecret {
   secret?: SecretView;

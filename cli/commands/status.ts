@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import type { StorageState } from '@/lib/http/api-types.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { printStatus, type StatusView } from '../output/status-report.ts';
+import { printStatus } from '../output/status-report.ts';
 import { printJson } from '../output/terminal.ts';
 
 export function addStatus(program: Command, context: CliContext): void {
@@ -13,7 +14,7 @@ export function addStatus(program: Command, context: CliContext): void {
       '\nExample: longshore status --json\nExits 1 when a store does not answer, or a dataset has no copy that was read back.',
     )
     .action(async () => {
-      const view = await (await context.client()).json<StatusView>('/api/storage/status');
+      const view = await (await context.client()).json<StorageState>('/api/storage/status');
       if (context.terminal.json) printJson(context.terminal, view);
       else printStatus(context.terminal, view);
       const unwell = view.health.some(({ status }) => status === 'failed');

@@ -1,12 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, InvalidArgumentError } from 'commander';
 import { LongshoreError } from '@/lib/errors.ts';
+import type { TrainingJob } from '@/lib/http/api-types.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printJson, printLine } from '../output/terminal.ts';
 import { resolveDataset } from '../resolve-dataset.ts';
 import { followJob } from '../training/follow.ts';
-import { type JobView, stateLine } from '../training/job-view.ts';
+import { stateLine } from '../training/job-view.ts';
 
 interface TrainFlags {
   target: string;
@@ -27,7 +28,7 @@ interface Check {
 }
 
 interface DeployAnswer {
-  job?: JobView;
+  job?: TrainingJob;
   preflight: { status: string; checks: Check[] };
   plan?: { requests: { method: string; url: string; body: unknown }[]; notes: string[] } | null;
 }

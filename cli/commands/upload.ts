@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { ApiError, type DatasetView } from '../api-client.ts';
+import type { Dataset } from '@/lib/http/api-types.ts';
+import { ApiError } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { fileSize } from '../local-file.ts';
 import { note, paint, printJson, printLine, progressBar } from '../output/terminal.ts';
@@ -35,7 +36,7 @@ async function upload(context: CliContext, files: string[], flags: UploadFlags):
   const sizes = await Promise.all(files.map(fileSize));
   const { uploadFile } = await import('../transfer/upload.ts');
   const client = await context.client();
-  const datasets: DatasetView[] = [];
+  const datasets: Dataset[] = [];
   for (const [index, path] of files.entries()) {
     const bar = progressBar(context.terminal, basename(path), sizes[index] ?? 0);
     try {
@@ -58,7 +59,7 @@ async function upload(context: CliContext, files: string[], flags: UploadFlags):
   if (context.terminal.json) printJson(context.terminal, { datasets });
 }
 
-function printUploaded({ terminal }: CliContext, dataset: DatasetView): void {
+function printUploaded({ terminal }: CliContext, dataset: Dataset): void {
   printLine(terminal, `${paint(terminal, 'green', '✓')} ${paint(terminal, 'bold', dataset.name)}  ${dataset.id}`);
   printLine(
     terminal,

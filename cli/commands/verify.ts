@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { LongshoreError } from '@/lib/errors.ts';
-import { type ApiClient, ApiError, type DatasetView } from '../api-client.ts';
+import type { Dataset } from '@/lib/http/api-types.ts';
+import { type ApiClient, ApiError } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { note, printJson, printLine } from '../output/terminal.ts';
@@ -52,9 +53,9 @@ async function verifyOne(client: ApiClient, id: string, signal: AbortSignal): Pr
 
 async function repair({ terminal, ...context }: CliContext, references: string[], all: boolean): Promise<void> {
   const client = await context.client();
-  const datasets: DatasetView[] = [];
+  const datasets: Dataset[] = [];
   for await (const { id } of chosen(client, references, all)) {
-    const { dataset } = await client.json<{ dataset: DatasetView }>(`/api/training/dataset/${id}/repair`, {
+    const { dataset } = await client.json<{ dataset: Dataset }>(`/api/training/dataset/${id}/repair`, {
       method: 'POST',
     });
     datasets.push(dataset);
@@ -66,8 +67,8 @@ async function repair({ terminal, ...context }: CliContext, references: string[]
   else note(terminal, 'What is lacking is restored in the background. See how it goes: longshore ls');
 }
 
-async function* chosen(client: ApiClient, references: string[], all: boolean): AsyncGenerator<DatasetView> {
+async function* chosen(client: ApiClient, references: string[], all: boolean): AsyncGenerator<Dataset> {
   if (all === references.length > 0) throw new LongshoreError('usage', 'Name the datasets, or say --all.');
-  if (all) yield* client.pages<DatasetView>('/api/training/dataset', 'datasets', { limit: 100 });
+  if (all) yield* client.pages<Dataset>('/api/training/dataset', 'datasets', { limit: 100 });
   else for (const reference of references) yield await resolveDataset(client, reference);
 }

@@ -1,32 +1,8 @@
+import type { StorageState } from '@/lib/http/api-types.ts';
 import { formatTable, paint, printLine, type Terminal } from './terminal.ts';
 import { formatBytes, formatCount } from './units.ts';
 
-export interface StatusView {
-  phase: string;
-  since: string;
-  datasets: {
-    total: number;
-    bytes: number;
-    uploading: number;
-    no_verified_copy: number;
-    one_verified_copy: number;
-    two_verified_copies: number;
-  };
-  stores: {
-    provider: string;
-    bucket: string;
-    datasets: number;
-    bytes: number;
-    replicas: Record<string, number>;
-    verified_within_30_days: number;
-    oldest_verified_at: string | null;
-  }[];
-  health: { role: string; provider: string; bucket: string; status: string; circuit: string; error: string | null }[];
-  pending: { type: string; queued: number; running: number; retrying: number }[];
-  host: { spool_datasets: number; spool_bytes: number; free_bytes: number } | null;
-}
-
-export function printStatus(terminal: Terminal, view: StatusView): void {
+export function printStatus(terminal: Terminal, view: StorageState): void {
   const { datasets: d } = view;
   printLine(terminal, paint(terminal, 'bold', `${view.phase} since ${view.since.slice(0, 10)}`));
   const copies = [
@@ -41,7 +17,7 @@ export function printStatus(terminal: Terminal, view: StatusView): void {
   printWork(terminal, view);
 }
 
-function printStores(terminal: Terminal, stores: StatusView['stores']): void {
+function printStores(terminal: Terminal, stores: StorageState['stores']): void {
   if (stores.length === 0) return;
   const rows = stores.map((store) => [
     store.provider,
@@ -61,7 +37,10 @@ function otherStates(replicas: Record<string, number>): string {
   return others.map(([state, count]) => `${formatCount(count)} ${state}`).join(', ') || '-';
 }
 
-function printHealth(terminal: Terminal, { role, provider, bucket, status, circuit, error }: StatusView['health'][0]) {
+function printHealth(
+  terminal: Terminal,
+  { role, provider, bucket, status, circuit, error }: StorageState['health'][0],
+) {
   const well = status === 'ok';
   const mark = paint(terminal, well ? 'green' : 'red', well ? '✓' : '✗');
   const fault = error === null ? 'answers' : `does not work (${error})`;
@@ -69,7 +48,7 @@ function printHealth(terminal: Terminal, { role, provider, bucket, status, circu
   printLine(terminal, `${mark} ${role} store, ${provider} ${bucket}: ${fault}${watched}`);
 }
 
-function printWork(terminal: Terminal, { pending, host }: StatusView): void {
+function printWork(terminal: Terminal, { pending, host }: StorageState): void {
   for (const { type, queued, running, retrying } of pending) {
     const again = retrying === 0 ? '' : ` (${formatCount(retrying)} tried before)`;
     printLine(terminal, `${type}: ${formatCount(running)} running, ${formatCount(queued)} waiting${again}`);

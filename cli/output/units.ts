@@ -1,7 +1,8 @@
 const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
-/** 1536 -> "1.5 KiB". Binary units, at most one decimal. */
-export function formatBytes(bytes: number): string {
+/** 1536 -> "1.5 KiB". Binary units, at most one decimal; a dash where the size is not known. */
+export function formatBytes(bytes: number | null): string {
+  if (bytes === null) return '-';
   const exponent = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), BYTE_UNITS.length - 1);
   const value = bytes / 1024 ** exponent;
   const digits = exponent === 0 || value >= 100 ? 0 : 1;

@@ -1,7 +1,8 @@
 import { LongshoreError } from '@/lib/errors.ts';
+import type { TrainingJobEvent } from '@/lib/http/api-types.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
-import { eventText, type JobEvent } from './job-view.ts';
+import { eventText } from './job-view.ts';
 
 /** Streams are asked for again after a break, from where they were; the server may restart meanwhile. */
 const RECONNECT_MS = 1000;
@@ -15,7 +16,7 @@ export async function followJob(
   { terminal, signal }: CliContext,
   client: ApiClient,
   id: string,
-  kinds: readonly JobEvent['kind'][],
+  kinds: readonly TrainingJobEvent['kind'][],
 ): Promise<string> {
   const position = { id: 0 };
   for (let failures = 0; ; failures += 1) {
@@ -24,7 +25,7 @@ export async function followJob(
         failures = 0;
         if (event === 'end') return String(JSON.parse(data).state);
         position.id = Number(eventId);
-        const said = JSON.parse(data) as JobEvent;
+        const said = JSON.parse(data) as TrainingJobEvent;
         terminal.stdout.write(terminal.json ? `${JSON.stringify(said)}\n` : eventText(terminal, said));
       }
     } catch (error) {

@@ -1,32 +1,5 @@
+import type { TrainingJob, TrainingJobEvent } from '@/lib/http/api-types.ts';
 import { paint, type Terminal } from '../output/terminal.ts';
-
-/** A training job as the API shows it. */
-export interface JobView {
-  id: string;
-  dataset_id: string;
-  content_sha256: string;
-  target: string;
-  state: string;
-  attempt: number;
-  max_attempts: number;
-  stage: string | null;
-  progress: Record<string, unknown> | null;
-  error: { code: string; message: string; hint: string | null; stage: string | null } | null;
-  remote: { provider: string; id?: string; state: string; console_url?: string } | null;
-  claimed_by: string | null;
-  created_at: string;
-  started_at: string | null;
-  heartbeat_at: string | null;
-  finished_at: string | null;
-}
-
-export interface JobEvent {
-  id: number;
-  at: string;
-  attempt: number;
-  kind: 'log' | 'metric' | 'state' | 'stage';
-  data: Record<string, unknown>;
-}
 
 const COLORS = { completed: 'green', failed: 'red', cancelled: 'yellow' } as const;
 
@@ -36,14 +9,14 @@ export function paintState(terminal: Terminal, state: string): string {
 }
 
 /** `running  0193...  local  (attempt 2)  why it failed` */
-export function stateLine(terminal: Terminal, job: JobView): string {
+export function stateLine(terminal: Terminal, job: TrainingJob): string {
   const attempt = job.attempt > 1 ? `  (attempt ${job.attempt})` : '';
   const error = job.error === null ? '' : `  ${job.error.message}`;
   return `${paintState(terminal, job.state)}  ${job.id}  ${job.target}${attempt}${error}`;
 }
 
 /** One event as lines for a person; empty for what has nothing to say. */
-export function eventText(terminal: Terminal, { kind, data }: JobEvent): string {
+export function eventText(terminal: Terminal, { kind, data }: TrainingJobEvent): string {
   if (kind === 'log') return String(data.text ?? '');
   if (kind === 'metric') return `${paint(terminal, 'cyan', metricText(data))}\n`;
   if (kind === 'state') return `${paint(terminal, 'dim', '·')} ${paintState(terminal, String(data.to))}\n`;

@@ -6,7 +6,8 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createGunzip } from 'node:zlib';
 import { LongshoreError, messageOf } from '@/lib/errors.ts';
-import type { ApiClient, DatasetView, DownloadLocation } from '../api-client.ts';
+import type { Dataset, DownloadLocation } from '@/lib/http/api-types.ts';
+import type { ApiClient } from '../api-client.ts';
 
 /** A server that restarts is back within these: about 16 s in all. */
 const MAX_STALLED_TRIES = 7;
@@ -24,11 +25,7 @@ export interface DownloadOptions {
  * interruption, and take the final name only when their SHA-256 is the recorded one. A signed URL that has expired or
  * failed in the middle is asked for anew.
  */
-export async function downloadDataset(
-  client: ApiClient,
-  dataset: DatasetView,
-  options: DownloadOptions,
-): Promise<void> {
+export async function downloadDataset(client: ApiClient, dataset: Dataset, options: DownloadOptions): Promise<void> {
   const partial = `${options.destination}.part`;
   await fetchAll(client, dataset, partial, options);
   await expectHash(partial, dataset.object_sha256);
@@ -36,17 +33,12 @@ export async function downloadDataset(
   else await rename(partial, options.destination);
 }
 
-async function fetchAll(
-  client: ApiClient,
-  dataset: DatasetView,
-  partial: string,
-  options: DownloadOptions,
-): Promise<void> {
+async function fetchAll(client: ApiClient, dataset: Dataset, partial: string, options: DownloadOptions): Promise<void> {
   let stalled = 0;
   for (;;) {
     const before = await sizeOf(partial);
     if (before === dataset.file_size_bytes) return;
-    if (before > dataset.file_size_bytes) await rm(partial);
+    if (dataset.file_size_bytes !== null && before > dataset.file_size_bytes) await rm(partial);
     try {
       await fetchRest(client, dataset, partial, options);
     } catch (error) {
@@ -60,7 +52,7 @@ async function fetchAll(
 
 async function fetchRest(
   client: ApiClient,
-  dataset: DatasetView,
+  dataset: Dataset,
   partial: string,
   options: DownloadOptions,
 ): Promise<void> {
@@ -94,7 +86,7 @@ async function appendAll(
   }
 }
 
-async function unpack(partial: string, dataset: DatasetView, destination: string): Promise<void> {
+async function unpack(partial: string, dataset: Dataset, destination: string): Promise<void> {
   const unpacked = `${destination}.unpacked`;
   const hash = createHash('sha256');
   const file = await open(unpacked, 'w');
@@ -131,7 +123,7 @@ function differs(path: string): LongshoreError {
   });
 }
 
-function downloadFailed(dataset: DatasetView, error: unknown): LongshoreError {
+function downloadFailed(dataset: Dataset, error: unknown): LongshoreError {
   return new LongshoreError('download_failed', `${dataset.id} could not be fetched: ${messageOf(error)}.`, {
     hint: 'What arrived is kept beside the destination; the same command goes on from there.',
     cause: error,

@@ -7,7 +7,8 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DetailedError, Upload, type UploadOptions } from 'tus-js-client';
 import { LongshoreError, messageOf } from '@/lib/errors.ts';
-import { type ApiClient, ApiError, type DatasetView, type Problem } from '../api-client.ts';
+import type { Dataset, Problem } from '@/lib/http/api-types.ts';
+import { type ApiClient, ApiError } from '../api-client.ts';
 import { UploadMemory } from './upload-memory.ts';
 
 /** Smaller files go in one request; larger ones in a resumable upload. */
@@ -33,19 +34,19 @@ interface UploadResult {
 }
 
 /** Uploads one file and answers the dataset it became. An interrupted large upload is continued by the same command. */
-export async function uploadFile(client: ApiClient, request: UploadRequest): Promise<DatasetView> {
+export async function uploadFile(client: ApiClient, request: UploadRequest): Promise<Dataset> {
   const { size } = await stat(request.path);
   return size < RESUMABLE_FROM_BYTES ? uploadAtOnce(client, request) : uploadResumable(client, request);
 }
 
-async function uploadAtOnce(client: ApiClient, request: UploadRequest): Promise<DatasetView> {
+async function uploadAtOnce(client: ApiClient, request: UploadRequest): Promise<Dataset> {
   let sent = 0;
   const counted = createReadStream(request.path).on('data', (chunk) => {
     sent += chunk.length;
     request.onProgress(sent);
   });
   counted.once('end', request.onProcessing);
-  const { dataset } = await client.json<{ dataset: DatasetView }>('/api/training/dataset', {
+  const { dataset } = await client.json<{ dataset: Dataset }>('/api/training/dataset', {
     method: 'POST',
     query: {
       name: request.name ?? basename(request.path),
@@ -60,13 +61,13 @@ async function uploadAtOnce(client: ApiClient, request: UploadRequest): Promise<
   return dataset;
 }
 
-async function uploadResumable(client: ApiClient, request: UploadRequest): Promise<DatasetView> {
+async function uploadResumable(client: ApiClient, request: UploadRequest): Promise<Dataset> {
   const uploadUrl = await sendByTus(client, request);
   request.onProcessing();
   const id = uploadUrl.slice(uploadUrl.lastIndexOf('/') + 1);
   const result = await waitForResult(client, id, request.signal);
   if (result.status === 'ready' && result.dataset_id !== undefined) {
-    return (await client.json<{ dataset: DatasetView }>(`/api/training/dataset/${result.dataset_id}`)).dataset;
+    return (await client.json<{ dataset: Dataset }>(`/api/training/dataset/${result.dataset_id}`)).dataset;
   }
   throw new ApiError(result.problem ?? expired);
 }

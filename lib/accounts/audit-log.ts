@@ -52,6 +52,11 @@ export class AuditLog {
     await executor.insert(auditLog).values({ ...entry, requestId });
   }
 
+  /** Entries of acts that lie a little back, each with its own time and request. */
+  async writeAll(entries: readonly (AuditEntry & { at: Date; requestId?: string })[]): Promise<void> {
+    if (entries.length > 0) await this.#db.insert(auditLog).values([...entries]);
+  }
+
   /**
    * Newest first, `limit` entries with an id below `before`.
    * @param userId only what was done to this user's things; undefined: everything

@@ -18,6 +18,7 @@ import type { Inspector } from '@/lib/migration/adopt/inspector.ts';
 import { MIGRATION_JOBS } from '@/lib/migration/job-types.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
 import { PLACEMENT_JOBS } from '@/lib/placement/job-types.ts';
+import type { StorageHistory } from '@/lib/placement/storage-history.ts';
 import { enqueueSecretJobs, registerSecretJobs } from '@/lib/secrets/secret-jobs.ts';
 import type { Secrets } from '@/lib/secrets/secrets.ts';
 import { DEPLOY_JOBS } from '@/lib/training/deploy/machine-watch.ts';
@@ -31,6 +32,7 @@ export interface BackgroundGround {
   datasets: DatasetParts;
   migration: MigrationParts;
   secrets: Secrets;
+  storageHistory: StorageHistory;
   scrubIntervalMs: number;
   adoption: { inspector: Inspector; sweep: AdoptionSweep };
   /** Tells the pages of all admins. */
@@ -45,6 +47,7 @@ const MINUTE_MS = 60_000;
 const SCHEDULES: readonly Schedule[] = [
   { name: PLACEMENT_JOBS.reconcile, jobType: PLACEMENT_JOBS.reconcile, everyMs: 10 * MINUTE_MS },
   { name: PLACEMENT_JOBS.tombstones, jobType: PLACEMENT_JOBS.tombstones, everyMs: 10 * MINUTE_MS },
+  { name: PLACEMENT_JOBS.sample, jobType: PLACEMENT_JOBS.sample, everyMs: 60 * MINUTE_MS },
   { name: ADOPTION_JOBS.sweep, jobType: ADOPTION_JOBS.sweep, everyMs: MINUTE_MS },
   { name: DEPLOY_JOBS.watch, jobType: DEPLOY_JOBS.watch, everyMs: 15_000 },
   { name: DATASET_JOBS.housekeeping, jobType: DATASET_JOBS.housekeeping, everyMs: 30 * MINUTE_MS },
@@ -85,7 +88,7 @@ export class Background {
   }
 }
 
-function registerPlacement(runner: JobRunner, { placed, tell }: BackgroundGround): void {
+function registerPlacement(runner: JobRunner, { placed, storageHistory, tell }: BackgroundGround): void {
   const { worker, reconciler, cleaner } = placed;
   const replicaId = (job: ClaimedJob) => String(job.payload.replica_id);
   runner.register(PLACEMENT_JOBS.write, (job, { signal }) => worker.write(replicaId(job), { signal }), {
@@ -101,6 +104,7 @@ function registerPlacement(runner: JobRunner, { placed, tell }: BackgroundGround
   };
   runner.register(PLACEMENT_JOBS.remove, remove, { concurrency: 4 });
   runner.register(PLACEMENT_JOBS.reconcile, (job, context) => reconcileAll(reconciler, job, context));
+  runner.register(PLACEMENT_JOBS.sample, () => storageHistory.sample());
   runner.register(PLACEMENT_JOBS.tombstones, async (_job, { signal }) => {
     return { looked_at: await cleaner.checkTombstones(500, signal) };
   });

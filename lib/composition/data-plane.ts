@@ -25,6 +25,8 @@ import type { Logger } from '@/lib/observability/logger.ts';
 import type { InstallationStores } from '@/lib/placement/installation-stores.ts';
 import { IntegrityKeys } from '@/lib/placement/integrity.ts';
 import { SpoolDirectory } from '@/lib/placement/spool/spool-directory.ts';
+import { StorageHistory } from '@/lib/placement/storage-history.ts';
+import { StoreHealthMonitor } from '@/lib/placement/store-health.ts';
 import type { Secrets } from '@/lib/secrets/secrets.ts';
 import type { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
 import type { StorageService } from '@/lib/storage/storage-service.ts';
@@ -40,6 +42,8 @@ export interface DataPlane {
   readonly jobs: JobQueue;
   readonly training: TrainingParts;
   readonly orphans: OrphanService;
+  readonly health: StoreHealthMonitor;
+  readonly storageHistory: StorageHistory;
   readonly deploy: DeployParts;
 }
 
@@ -82,7 +86,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   closing.add(() => pool.close());
   const jobs = new JobQueue(db);
   const parts = {
-    ...{ db, directory, jobs, log, pool, installationId, rules: RULES },
+    ...{ db, directory, jobs, log, pool, installationId, rules: RULES, audit: ground.audit },
     keepsStatements: database.keepsStatements,
     registry: ground.registry,
     keys: integrityKeys(ground.keys),
@@ -100,6 +104,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   const learn = async (id: string, signal?: AbortSignal) => void (await adoption.inspector.inspect(id, signal));
   const estimator = composeEstimator({ ...ground, db, placed: placement });
   const datasets = await composeDatasets({ ...parts, learn }, placement);
+  closing.add(() => datasets.trail.flush());
   const migration = composeMigration({
     ...{ config, db, jobs, log, installationId, placed: placement },
     ...{ registry: ground.registry, bulk: ground.bulk, keys: parts.keys, audit: ground.audit },
@@ -109,9 +114,13 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   const resources = new MachineEnder({ targets });
   const training = composeTraining({ ...ground, db, jobs, resources }, placement, datasets);
   const deploy = composeDeploy({ ...ground, db, jobs, targets }, placement, datasets, training);
+  const now = () => new Date();
+  const health = new StoreHealthMonitor(ground.registry, now);
+  const storageHistory = new StorageHistory({ db, health, now });
   const background = new Background({
     ...{ db, queue: jobs, log, placed: placement, datasets, migration, secrets: ground.secrets, training, deploy },
     adoption: { inspector: adoption.inspector, sweep: adoption.sweepOf(datasets) },
+    storageHistory,
     scrubIntervalMs: config.scrub.intervalMs,
     tellAdmins: (event) => ground.events.publishToAdmins(event),
     tell: ground.events.publish.bind(ground.events),
@@ -124,7 +133,8 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   await background.start();
   closing.add(() => training.stop());
   training.start();
-  return { placement, datasets, adoption, estimator, migration, jobs, orphans, training, deploy };
+  const work = { adoption, estimator, migration, jobs, orphans, training, deploy };
+  return { placement, datasets, ...work, health, storageHistory };
 }
 
 /** What was signed under a replaced master key still verifies. */

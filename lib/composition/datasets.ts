@@ -1,6 +1,7 @@
 import type { PlacementGround, PlacementParts } from '@/lib/composition/placement.ts';
 import { Admission } from '@/lib/datasets/admission.ts';
 import { Caretaker } from '@/lib/datasets/caretaker.ts';
+import type { DatasetAudit } from '@/lib/datasets/dataset-audit.ts';
 import { DatasetCreator } from '@/lib/datasets/dataset-creator.ts';
 import { DatasetFinisher } from '@/lib/datasets/dataset-finisher.ts';
 import { DatasetIntake, type IntakeLimits } from '@/lib/datasets/dataset-intake.ts';
@@ -18,6 +19,7 @@ import { ManifestRebuilder } from '@/lib/datasets/manifest-rebuilder.ts';
 import { ManifestReconciler } from '@/lib/datasets/manifest-reconciler.ts';
 import { ManifestSweeper } from '@/lib/datasets/manifest-sweeper.ts';
 import { ManifestWriter } from '@/lib/datasets/manifest-writer.ts';
+import { ReadTrail } from '@/lib/datasets/read-trail.ts';
 import { UploadFiles } from '@/lib/datasets/uploads/upload-files.ts';
 import { UploadProcessor } from '@/lib/datasets/uploads/upload-processor.ts';
 import { UploadRepository } from '@/lib/datasets/uploads/upload-repository.ts';
@@ -28,12 +30,14 @@ import type { Logger } from '@/lib/observability/logger.ts';
 import { ReplicaReader } from '@/lib/placement/replica-reader.ts';
 import type { StorageService } from '@/lib/storage/storage-service.ts';
 import { DatasetUrlService } from '@/lib/training/dataset-url-service.ts';
+import { DownloadLinks } from '@/lib/training/download-links.ts';
 
 export interface DatasetsGround extends PlacementGround {
   /** See DatabaseHandle. */
   keepsStatements?: boolean;
   log: Logger;
   pool: IngestPool;
+  audit: DatasetAudit;
   /** How many copies an answer waits for, and how long it waits for the others. */
   rules: { requiredCopies: number; waitMs: number };
   limits: IntakeLimits & { ingestConcurrency: number; diskReserveBytes: number };
@@ -84,17 +88,17 @@ function composeRows({ db, directory, keys }: DatasetsGround) {
 }
 
 function composeMaking(ground: DatasetsGround, placed: PlacementParts, rows: Rows) {
-  const { db, directory, registry, keys, installationId, log, jobs, rules } = ground;
+  const { db, directory, registry, keys, installationId, log, jobs, rules, audit } = ground;
   const { datasets, idempotency, uploads, files } = rows;
   const { replicas, spools, keeper, placement, reconciler, deleter, cleaner, tombstones, writer } = placed;
   const now = ground.now ?? (() => new Date());
   const manifests = new ManifestWriter({ files, registry, keys });
   const rebuilder = new ManifestRebuilder({ datasets, replicas, idempotency, uploads, installationId });
   const leases = new LeaseKeeper(spools, leaseWarning(log));
-  const removed = { db, datasets, replicas, deleter, cleaner, spools: keeper, files, idempotency, uploads, jobs };
-  const remover = new DatasetRemover(removed);
-  const stored = { datasets, replicas, writer, manifests, placement, reconciler, idempotency, uploads, rules };
-  const finisher = new DatasetFinisher(stored);
+  const removed = { db, datasets, replicas, deleter, cleaner, spools: keeper, files, idempotency, uploads };
+  const remover = new DatasetRemover({ ...removed, jobs, audit });
+  const stored = { datasets, replicas, writer, manifests, placement, reconciler, idempotency, uploads };
+  const finisher = new DatasetFinisher({ ...stored, rules, audit });
   const creator = new DatasetCreator({
     ...{ db, datasets, replicas, spools, directory, files, idempotency, uploads, leases, placement },
     ...{ finisher, remover, installationId, newId, now },
@@ -135,20 +139,18 @@ async function composeIntake(ground: DatasetsGround, placed: PlacementParts, row
 }
 
 function composeReading(ground: DatasetsGround, placed: PlacementParts, { datasets }: Rows, making: Making) {
-  const { db, registry, jobs, notify, keepsStatements } = ground;
+  const { db, registry, jobs, log, notify, keepsStatements, audit } = ground;
   const { replicas, phases, verifier, reconciler, cleaner } = placed;
   const { remover, manifests, rebuilder, now } = making;
   const replicaReader = new ReplicaReader({ replicas, phases, registry, jobs });
   const reader = new DatasetReader({ datasets, replicas: replicaReader });
   const { learn } = ground;
   const publisher = new ManifestPublisher({ datasets, replicas, manifests, rebuilder, cleaner, jobs });
-  const parts = { datasets, replicas, reader, remover, verifier, reconciler, manifests: publisher, notify, learn };
-  const service = new DatasetService(parts);
-  return {
-    service,
-    publisher,
-    urls: new DatasetUrlService({ db, keepsStatements, replicas: replicaReader, registry, now }),
-  };
+  const trail = new ReadTrail({ audit, log, now });
+  const parts = { db, datasets, replicas, reader, remover, verifier, reconciler, manifests: publisher };
+  const service = new DatasetService({ ...parts, notify, learn, audit, trail });
+  const urls = new DatasetUrlService({ db, keepsStatements, replicas: replicaReader, registry, now });
+  return { service, publisher, trail, urls, links: new DownloadLinks(urls, trail) };
 }
 
 function composeCaretaker(

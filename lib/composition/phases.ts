@@ -9,7 +9,7 @@ import type { InstallationStores } from '@/lib/placement/installation-stores.ts'
 import type { JobSink } from '@/lib/placement/job-types.ts';
 import { PhaseService } from '@/lib/placement/phase-service.ts';
 import { StorageStatusService } from '@/lib/placement/storage-status.ts';
-import { StoreHealthMonitor } from '@/lib/placement/store-health.ts';
+import type { StoreHealthMonitor } from '@/lib/placement/store-health.ts';
 import type { InstallationDoctor } from '@/lib/secrets/doctor/installation-doctor.ts';
 
 export interface PhasesGround {
@@ -20,6 +20,7 @@ export interface PhasesGround {
   audit: AuditLog;
   events: EventHub;
   readiness: Readiness;
+  health: StoreHealthMonitor;
   placement: PlacementParts;
   jobs: JobSink;
 }
@@ -31,7 +32,7 @@ export interface Phases {
 }
 
 export function composePhases(ground: PhasesGround): Phases {
-  const { config, db, registry, doctor, audit, events, jobs } = ground;
+  const { config, db, registry, doctor, audit, events, jobs, health } = ground;
   const { phases } = ground.placement;
   const now = () => new Date();
   const buckets = new BucketCheck({
@@ -40,7 +41,6 @@ export function composePhases(ground: PhasesGround): Phases {
     hasPlatform: config.platformBucket?.credentials !== undefined,
   });
   const onChange = (phase: string) => events.publishToAdmins({ topic: 'storage', type: 'phase', subject: phase });
-  const health = new StoreHealthMonitor(registry, now);
   ground.readiness.watchStores(() => readyStores(health));
   return {
     phases: new PhaseService({ ...{ db, phases, buckets, jobs, audit, onChange, now } }),

@@ -1,5 +1,6 @@
 import { type CopyRules, writeCopies } from '@/lib/datasets/copy-writes.ts';
-import { type DatasetJson, datasetJson } from '@/lib/datasets/dataset.ts';
+import { type Dataset, type DatasetJson, datasetJson } from '@/lib/datasets/dataset.ts';
+import type { DatasetAct, DatasetAudit } from '@/lib/datasets/dataset-audit.ts';
 import type { DatasetRepository } from '@/lib/datasets/dataset-repository.ts';
 import type { IdempotencyRepository } from '@/lib/datasets/idempotency-repository.ts';
 import type { Manifest } from '@/lib/datasets/manifest.ts';
@@ -41,6 +42,7 @@ export class DatasetFinisher {
   readonly #reconciler: Reconciler;
   readonly #idempotency: IdempotencyRepository;
   readonly #uploads: UploadRepository;
+  readonly #audit: Pick<DatasetAudit, 'write'>;
   readonly #rules: Pick<CopyRules, 'requiredCopies' | 'waitMs'>;
 
   constructor(parts: {
@@ -52,6 +54,7 @@ export class DatasetFinisher {
     reconciler: Reconciler;
     idempotency: IdempotencyRepository;
     uploads: UploadRepository;
+    audit: Pick<DatasetAudit, 'write'>;
     rules: Pick<CopyRules, 'requiredCopies' | 'waitMs'>;
   }) {
     this.#datasets = parts.datasets;
@@ -62,6 +65,7 @@ export class DatasetFinisher {
     this.#reconciler = parts.reconciler;
     this.#idempotency = parts.idempotency;
     this.#uploads = parts.uploads;
+    this.#audit = parts.audit;
     this.#rules = parts.rules;
   }
 
@@ -110,8 +114,14 @@ export class DatasetFinisher {
     const answer = datasetJson(row, await this.#replicas.ofDataset(dataset.id, tx));
     await this.#idempotency.answer(tx, dataset.id, answer);
     await this.#uploads.settle(tx, dataset.id);
+    await this.#audit.write(createdAct(row), tx);
     return answer;
   }
+}
+
+function createdAct({ id, userId, name, kind, totalExamples }: Dataset): DatasetAct {
+  const details = { name, kind, examples: totalExamples };
+  return { userId, actor: userId, action: 'dataset.created', subject: id, details };
 }
 
 /** The one reason that says most about why no store took a copy. */

@@ -1,4 +1,5 @@
 import { datasetNotFound } from '@/lib/datasets/dataset.ts';
+import type { DatasetAudit } from '@/lib/datasets/dataset-audit.ts';
 import type { DatasetRepository } from '@/lib/datasets/dataset-repository.ts';
 import type { IdempotencyRepository } from '@/lib/datasets/idempotency-repository.ts';
 import { cleanUpJob } from '@/lib/datasets/job-types.ts';
@@ -30,6 +31,7 @@ export class DatasetRemover {
   readonly #idempotency: IdempotencyRepository;
   readonly #uploads: UploadRepository;
   readonly #jobs: JobSink;
+  readonly #audit: Pick<DatasetAudit, 'write'>;
 
   constructor(parts: {
     db: Database;
@@ -42,6 +44,7 @@ export class DatasetRemover {
     idempotency: IdempotencyRepository;
     uploads: UploadRepository;
     jobs: JobSink;
+    audit: Pick<DatasetAudit, 'write'>;
   }) {
     this.#db = parts.db;
     this.#datasets = parts.datasets;
@@ -53,13 +56,16 @@ export class DatasetRemover {
     this.#idempotency = parts.idempotency;
     this.#uploads = parts.uploads;
     this.#jobs = parts.jobs;
+    this.#audit = parts.audit;
   }
 
   /** Deletes a dataset of this user. Invisible and irrevocable when it resolves. @throws dataset_not_found */
   async delete(userId: string, id: string): Promise<void> {
-    await this.#datasets.get(userId, id);
-    const marked = await this.#db.transaction((tx) => this.mark(tx, id));
-    if (!marked) throw datasetNotFound();
+    const { name } = await this.#datasets.get(userId, id);
+    await this.#db.transaction(async (tx) => {
+      if (!(await this.mark(tx, id))) throw datasetNotFound();
+      await this.#audit.write({ userId, actor: userId, action: 'dataset.deleted', subject: id, details: { name } }, tx);
+    });
     await this.#files.bury(id);
   }
 

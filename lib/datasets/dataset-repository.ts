@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, inArray, isNull, type SQL, sql } from 'drizzle-orm';
 import { type Dataset, datasetNotFound } from '@/lib/datasets/dataset.ts';
 import type { ListCursor } from '@/lib/datasets/list-cursor.ts';
 import { type ListOrder, orderBy, orderedValue, rowsAfter } from '@/lib/datasets/list-order.ts';
@@ -23,11 +23,13 @@ export interface ListQuery {
   /** Datasets with a completed copy at this provider. */
   provider?: string;
   kind?: Kind;
+  /** Only these. */
+  ids?: readonly string[];
   status: ListedStatus;
 }
 
 /** A page of rows, each with the exact value by which it was ordered. */
-export type ListedDataset = Dataset & { orderedBy: string | null };
+export type ListedDataset = Dataset & { orderedBy: string };
 
 /** Dataset rows. Everything a request asks is bound to its user; what is deleted is invisible to all of it. */
 export class DatasetRepository {
@@ -53,19 +55,27 @@ export class DatasetRepository {
   async list(userId: string, query: ListQuery): Promise<ListedDataset[]> {
     const { order, cursor } = query;
     const kind = query.kind === undefined ? undefined : eq(T.kind, query.kind);
-    const filters = [living(userId), statusIs(query.status), kind, matches(query.q), hasProvider(query.provider)];
-    return this.#db
-      .select({ ...COLUMNS, orderedBy: orderedValue(order) })
-      .from(T)
-      .where(and(...filters, rowsAfter(order, cursor)))
-      .orderBy(...orderBy(order))
-      .limit(query.limit + 1);
+    const ids = query.ids === undefined ? undefined : inArray(T.id, [...query.ids]);
+    const words = matches(query.q);
+    const filters = [living(userId), statusIs(query.status), kind, ids, words, hasProvider(userId, query.provider)];
+    return guardId(() =>
+      this.#db
+        .select({ ...COLUMNS, orderedBy: orderedValue(order) })
+        .from(T)
+        .where(and(...filters, rowsAfter(order, cursor)))
+        .orderBy(...orderBy(order))
+        .limit(query.limit + 1),
+    );
   }
 
   /** @throws dataset_not_found */
-  async patch(userId: string, id: string, change: { name?: string; description?: string | null }): Promise<Dataset> {
+  async patch(
+    tx: Executor,
+    { userId, id }: { userId: string; id: string },
+    change: { name?: string; description?: string | null },
+  ): Promise<Dataset> {
     const [row] = await guardId(() =>
-      this.#db
+      tx
         .update(T)
         .set({ ...change, updatedAt: sql`now()` })
         .where(owned(userId, id))
@@ -166,10 +176,10 @@ function matches(q: string | undefined): SQL | undefined {
   return sql`(${T.name} ilike ${pattern} or ${T.description} ilike ${pattern})`;
 }
 
-function hasProvider(provider: string | undefined): SQL | undefined {
+function hasProvider(userId: string, provider: string | undefined): SQL | undefined {
   if (provider === undefined) return undefined;
   return sql`exists (select 1 from longshore.dataset_replicas r
-    where r.dataset_id = ${T.id}::text and r.provider = ${provider} and r.state = 'completed')`;
+    where r.dataset_id = ${T.id}::text and r.user_id = ${userId} and r.provider = ${provider} and r.state = 'completed')`;
 }
 
 /** In tables from before Longshore ids may be uuids: text that is none is an id that nobody has. */

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { type DatasetJson, datasetJson } from '@/lib/datasets/dataset.ts';
+import type { DatasetAudit } from '@/lib/datasets/dataset-audit.ts';
 import { changedName, datasetDescription } from '@/lib/datasets/dataset-name.ts';
 import type { DatasetReader, RecordPage, Shard } from '@/lib/datasets/dataset-reader.ts';
 import type { DatasetRemover } from '@/lib/datasets/dataset-remover.ts';
@@ -7,7 +8,9 @@ import type { DatasetRepository, ListedStatus } from '@/lib/datasets/dataset-rep
 import { decodeCursor, encodeCursor } from '@/lib/datasets/list-cursor.ts';
 import type { ListSort } from '@/lib/datasets/list-order.ts';
 import type { ManifestPublisher } from '@/lib/datasets/manifest-publisher.ts';
+import type { ReadTrail } from '@/lib/datasets/read-trail.ts';
 import { datasetUploading } from '@/lib/datasets/reader-errors.ts';
+import type { Database } from '@/lib/db/database.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { IngestReport, Kind } from '@/lib/ingest/types.ts';
 import type { Reconciler } from '@/lib/placement/reconciler.ts';
@@ -24,6 +27,7 @@ export interface ListRequest {
   q?: string;
   provider?: string;
   kind?: Kind;
+  ids?: readonly string[];
   status: ListedStatus;
 }
 
@@ -37,6 +41,7 @@ export interface CheckedReplica {
 }
 
 export interface DatasetServiceParts {
+  db: Database;
   datasets: DatasetRepository;
   replicas: ReplicaRepository;
   reader: DatasetReader;
@@ -44,6 +49,8 @@ export interface DatasetServiceParts {
   verifier: ReplicaVerifier;
   reconciler: Reconciler;
   manifests: ManifestPublisher;
+  audit: Pick<DatasetAudit, 'write'>;
+  trail: ReadTrail;
   /** Reads a dataset from before Longshore for the first time; harmless for others. */
   learn?: (datasetId: string, signal?: AbortSignal) => Promise<void>;
   notify(userId: string, event: { topic: 'dataset'; type: string; subject: string }): void;
@@ -86,9 +93,15 @@ export class DatasetService {
     change: { name?: string; description?: string | null },
   ): Promise<DatasetJson> {
     await this.#ready(userId, id);
-    await this.#parts.datasets.patch(userId, id, {
+    const wanted = {
       ...(change.name === undefined ? {} : { name: changedName(change.name) }),
       ...(change.description === undefined ? {} : { description: datasetDescription(change.description) }),
+    };
+    const { db, datasets, audit } = this.#parts;
+    await db.transaction(async (tx) => {
+      const { name } = await datasets.patch(tx, { userId, id }, wanted);
+      const details = { name, changed: Object.keys(wanted) };
+      await audit.write({ userId, actor: userId, action: 'dataset.updated', subject: id, details }, tx);
     });
     await this.#parts.manifests.refresh(id);
     this.#parts.notify(userId, { topic: 'dataset', type: 'updated', subject: id });
@@ -106,7 +119,10 @@ export class DatasetService {
   }
 
   async shard(userId: string, id: string, shard: Shard, signal?: AbortSignal): Promise<Readable> {
-    return this.#parts.reader.shard(userId, id, shard, signal);
+    const records = await this.#parts.reader.shard(userId, id, shard, signal);
+    const details = { shard: `${shard.index}/${shard.count}` };
+    this.#parts.trail.note({ userId, action: 'dataset.exported', subject: id, details });
+    return records;
   }
 
   async sample(
@@ -115,7 +131,9 @@ export class DatasetService {
     choice: { size: number; seed: number },
     signal?: AbortSignal,
   ): Promise<Readable> {
-    return this.#parts.reader.sample(userId, id, choice, signal);
+    const records = await this.#parts.reader.sample(userId, id, choice, signal);
+    this.#parts.trail.note({ userId, action: 'dataset.exported', subject: id, details: { sample: choice.size } });
+    return records;
   }
 
   /** What ingest found. @throws report_not_found for datasets from before Longshore */
@@ -140,6 +158,8 @@ export class DatasetService {
     const checked: CheckedReplica[] = [];
     for (const replica of replicas) checked.push(await this.#check(replica, signal));
     await this.#parts.reconciler.reconcile(id);
+    const intact = checked.filter(({ mark }) => mark === '=').length;
+    await this.#tell(userId, id, 'dataset.verified', { copies: checked.length, intact });
     return { dataset_id: id, replicas: checked, dataset: await this.get(userId, id) };
   }
 
@@ -147,7 +167,12 @@ export class DatasetService {
   async repair(userId: string, id: string): Promise<DatasetJson> {
     await this.#ready(userId, id);
     await this.#parts.reconciler.reconcile(id);
+    await this.#tell(userId, id, 'dataset.repair_asked');
     return this.get(userId, id);
+  }
+
+  #tell(userId: string, subject: string, action: string, details?: Record<string, unknown>): Promise<void> {
+    return this.#parts.audit.write({ userId, actor: userId, action, subject, details });
   }
 
   async #ready(userId: string, id: string): Promise<void> {

@@ -4,17 +4,16 @@ import { LongshoreError } from '@/lib/errors.ts';
 
 /** Where a page ended: what its last row was ordered by, exactly as the database prints it, and that row's id. */
 export interface ListCursor {
-  value: string | null;
+  value: string;
   id: string;
 }
 
-const VALUES: Record<ListSort, z.ZodType<string | null>> = {
+const VALUES: Record<ListSort, z.ZodType<string>> = {
   created: z
     .string()
     .max(40)
-    .regex(/^[-\d]+ [\d:.]+(?:[+-][\d:]+)?$/)
-    .nullable(),
-  name: z.string().max(2000),
+    .regex(/^(?:infinity|[-\d]+ [\d:.]+(?:[+-][\d:]+)?)$/),
+  name: z.string().max(800),
   examples: z.string().regex(/^-?\d{1,18}$/),
   size: z.string().regex(/^-?\d{1,18}$/),
 };

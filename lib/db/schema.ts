@@ -303,6 +303,36 @@ export const idempotencyKeys = longshore.table(
   (table) => [primaryKey({ columns: [table.userId, table.key] })],
 );
 
+/** What lay in one bucket when a sample was taken. */
+export interface StoreSample {
+  provider: ProviderName;
+  endpoint: string | null;
+  bucket: string;
+  /** Completed ones, and their bytes. */
+  copies: number;
+  bytes: number;
+  /** Missing, corrupt or failed ones. */
+  bad: number;
+  verified_lately: number;
+  /** Null where nobody had asked the store. */
+  answers: boolean | null;
+}
+
+export const storageSamples = longshore.table(
+  'storage_samples',
+  {
+    userId: text('user_id').notNull(),
+    at: instant('at').notNull(),
+    datasets: integer('datasets').notNull(),
+    bytes: bytes('bytes').notNull(),
+    noneVerified: integer('none_verified').notNull(),
+    oneVerified: integer('one_verified').notNull(),
+    twoOrMoreVerified: integer('two_or_more_verified').notNull(),
+    stores: jsonb('stores').$type<StoreSample[]>().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.userId, table.at] })],
+);
+
 export const auditLog = longshore.table('audit_log', {
   id: bytes('id').primaryKey().generatedAlwaysAsIdentity(),
   at: instant('at').notNull().default(sql`now()`),

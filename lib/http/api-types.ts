@@ -9,6 +9,7 @@ import type { auditView, keyView, userView } from '@/lib/http/account-views.ts';
 import type { estimateView } from '@/lib/http/adoption-views.ts';
 import type { ItemView, RunView } from '@/lib/http/migration-views.ts';
 import type { policiesView } from '@/lib/http/secret-requests.ts';
+import type { storageHistoryView } from '@/lib/http/storage-history-view.ts';
 import type { orphanPageView, scrubStatusView } from '@/lib/http/storage-requests.ts';
 import type { phaseView, storageStatusView } from '@/lib/http/storage-views.ts';
 import type { systemView } from '@/lib/http/system-view.ts';
@@ -76,6 +77,7 @@ export type SystemState = z.infer<typeof systemView>;
 
 export type PhaseState = z.infer<typeof phaseView>;
 export type StorageState = z.infer<typeof storageStatusView>;
+export type StorageSample = z.infer<typeof storageHistoryView>['samples'][number];
 export type MoveEstimate = z.infer<typeof estimateView>;
 export type MigrationRun = RunView;
 export type MigrationItem = ItemView;

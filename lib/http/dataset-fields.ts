@@ -27,6 +27,12 @@ export const datasetListQuery = pageQuery.extend({
   q: z.string().max(200).optional(),
   provider: z.enum(['s3', 'supabase', 'filesystem']).optional(),
   kind: z.enum(KINDS).optional(),
+  /** Only these, by commas: to look again at what one has. */
+  ids: z
+    .string()
+    .regex(/^[\w-]{1,128}(?:,[\w-]{1,128}){0,199}$/, 'must be 1 to 200 ids between commas')
+    .transform((text) => text.split(','))
+    .optional(),
   status: z.enum(['ready', 'uploading', 'all']).default('ready'),
   sort: z.enum(LIST_SORTS).default('created'),
   order: z.enum(['asc', 'desc']).default('desc'),

@@ -6,7 +6,7 @@ const DEFAULT_PAGE = 50;
 
 /** `?cursor=&limit=`: cursors are opaque to clients. */
 export const pageQuery = z.object({
-  cursor: z.string().min(1).max(1024).optional(),
+  cursor: z.string().min(1).max(2048).optional(),
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(DEFAULT_PAGE),
 });
 

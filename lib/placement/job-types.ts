@@ -17,6 +17,8 @@ export const PLACEMENT_JOBS = {
   inspect: 'inspect_dataset',
   /** Looks at addresses where a late completion may have left an object. */
   tombstones: 'check_tombstones',
+  /** Writes down how well datasets are kept at this hour. */
+  sample: 'sample_storage',
   /** Begins a scrub when copies are due. */
   scrub: 'scrub',
   /** Reads copies of a scrub back until none is left; several share one scrub. */

@@ -108,12 +108,18 @@ function owned(column: SQL, userId: string | undefined): SQL {
   return userId === undefined ? sql`true` : sql`${column} = ${userId}`;
 }
 
+/** Another copy of the same dataset in the same bucket is counted instead. Only a repair makes a second one. */
+const REPEATED = sql`(r.generation > 0 and exists (
+  select 1 from longshore.dataset_replicas o
+  where o.dataset_id = r.dataset_id and o.state = 'completed' and o.provider = r.provider and o.bucket = r.bucket
+    and o.endpoint is not distinct from r.endpoint and (o.generation, o.id) < (r.generation, r.id)))`;
+
 async function contentsOf(db: Database, userId: string | undefined): Promise<StoreContents[]> {
   const counted = STATES.map((state) => sql`(count(*) filter (where r.state = ${state}))::int as ${sql.raw(state)}`);
   const lately = sql`r.verified_at > now() - make_interval(days => ${VERIFIED_DAYS})`;
   const { rows } = await db.execute<StoreRow>(sql`
     select r.provider, nullif(coalesce(r.endpoint, ''), '') as endpoint, r.bucket, ${sql.join(counted, sql`, `)},
-      count(distinct case when r.state = 'completed' then r.dataset_id end)::int as datasets,
+      (count(*) filter (where r.state = 'completed' and not ${REPEATED}))::int as datasets,
       coalesce(sum(r.size_bytes) filter (where r.state = 'completed'), 0)::text as bytes,
       (count(*) filter (where r.state = 'completed' and ${lately}))::int as lately,
       (count(*) filter (where r.state = 'completed' and r.verified_at is null))::int as never,
@@ -140,11 +146,13 @@ function contentsOfRow(row: StoreRow): StoreContents {
 
 async function depthOf(db: Database, userId: string | undefined): Promise<CopyDepth> {
   const { rows } = await db.execute<Record<string, number | string>>(sql`
-    with depth as (
-      select d.file_size_bytes, d.status, (
-        select count(*) from longshore.dataset_replicas r
-        where r.dataset_id = d.id::text and r.state = 'completed' and r.verified_at is not null) as verified
-      from public.training_datasets d where d.deleted_at is null and ${owned(sql`d.user_id::text`, userId)})
+    with proven as (
+      select dataset_id, count(*) as copies from longshore.dataset_replicas r
+      where state = 'completed' and verified_at is not null and ${owned(sql`r.user_id`, userId)} group by dataset_id),
+    depth as (
+      select d.file_size_bytes, d.status, coalesce(p.copies, 0) as verified
+      from public.training_datasets d left join proven p on p.dataset_id = d.id::text
+      where d.deleted_at is null and ${owned(sql`d.user_id::text`, userId)})
     select (count(*) filter (where status = 'ready'))::int as datasets,
       coalesce(sum(file_size_bytes) filter (where status = 'ready'), 0)::text as bytes,
       (count(*) filter (where status = 'uploading'))::int as uploading,

@@ -1,4 +1,5 @@
-import { type ApiClient, ApiError, type DatasetView } from '../../cli/api-client.ts';
+import type { Dataset } from '@/lib/http/api-types.ts';
+import { type ApiClient, ApiError } from '../../cli/api-client.ts';
 import { download, say, show, upload } from './stage.ts';
 
 /** What a dataset is: three files in, a broken one refused, one record out, a download that is verified. */
@@ -17,8 +18,8 @@ export async function datasetsAct(client: ApiClient): Promise<void> {
   show(`${location.token}, until ${location.expires_at}`);
 }
 
-async function uploadAll(client: ApiClient): Promise<DatasetView[]> {
-  const datasets: DatasetView[] = [];
+async function uploadAll(client: ApiClient): Promise<Dataset[]> {
+  const datasets: Dataset[] = [];
   for (const file of ['ferry-chats.jsonl', 'harbour-tasks.alpaca.json', 'sea-advice.preference.jsonl']) {
     const dataset = await upload(client, file);
     datasets.push(dataset);
@@ -43,7 +44,7 @@ async function refuseBroken(client: ApiClient): Promise<void> {
   throw new Error('the broken file was accepted');
 }
 
-async function showReport(client: ApiClient, { id }: DatasetView): Promise<void> {
+async function showReport(client: ApiClient, { id }: Dataset): Promise<void> {
   const { report } = await client.json<{ report: { statistics: Record<string, unknown>; findings: unknown[] } }>(
     `/api/training/dataset/${id}/report`,
   );
@@ -53,7 +54,7 @@ async function showReport(client: ApiClient, { id }: DatasetView): Promise<void>
   );
 }
 
-async function showRecord(client: ApiClient, { id }: DatasetView): Promise<void> {
+async function showRecord(client: ApiClient, { id }: Dataset): Promise<void> {
   const preview = await client.json<{ examples: unknown[]; total: number }>(`/api/training/dataset/${id}/preview`, {
     query: { offset: 3, limit: 1 },
   });

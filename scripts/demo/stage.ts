@@ -4,7 +4,8 @@ import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import type { ApiClient, DatasetView, DownloadLocation } from '../../cli/api-client.ts';
+import type { Dataset, DownloadLocation } from '@/lib/http/api-types.ts';
+import type { ApiClient } from '../../cli/api-client.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const started = performance.now();
@@ -21,19 +22,18 @@ export function show(text: string): void {
 }
 
 /** Uploads a file of examples/data. */
-export async function upload(client: ApiClient, file: string, name = basename(file)): Promise<DatasetView> {
+export async function upload(client: ApiClient, file: string, name = basename(file)): Promise<Dataset> {
   const query = { name, filename: basename(file) };
   const body = await openAsBlob(join(root, 'examples/data', file));
-  return (await client.json<{ dataset: DatasetView }>('/api/training/dataset', { method: 'POST', query, body }))
-    .dataset;
+  return (await client.json<{ dataset: Dataset }>('/api/training/dataset', { method: 'POST', query, body })).dataset;
 }
 
-export async function datasetNow(client: ApiClient, { id }: DatasetView): Promise<DatasetView> {
-  return (await client.json<{ dataset: DatasetView }>(`/api/training/dataset/${id}`)).dataset;
+export async function datasetNow(client: ApiClient, { id }: Dataset): Promise<Dataset> {
+  return (await client.json<{ dataset: Dataset }>(`/api/training/dataset/${id}`)).dataset;
 }
 
 /** Asks for a fresh URL, downloads by it, and holds the bytes to both hashes. */
-export async function download(client: ApiClient, dataset: DatasetView): Promise<DownloadLocation> {
+export async function download(client: ApiClient, dataset: Dataset): Promise<DownloadLocation> {
   const path = `/api/training/dataset/${dataset.id}/download-url`;
   const location = await client.json<DownloadLocation>(path, { query: { expires_in: 600 } });
   const bytes = new Uint8Array(await (await fetch(location.url)).arrayBuffer());
@@ -46,18 +46,14 @@ export async function download(client: ApiClient, dataset: DatasetView): Promise
 }
 
 /** One line: where the copies are, and which of them were read back. */
-export function copiesOf(dataset: DatasetView): string {
+export function copiesOf(dataset: Dataset): string {
   return dataset.replicas
     .map(({ provider, state, verified_at }) => `${provider}: ${verified_at === null ? state : 'read back, hash equal'}`)
     .join('   ');
 }
 
 /** Looks again until the dataset is as wanted. */
-export async function until(
-  client: ApiClient,
-  dataset: DatasetView,
-  wanted: (now: DatasetView) => boolean,
-): Promise<DatasetView> {
+export async function until(client: ApiClient, dataset: Dataset, wanted: (now: Dataset) => boolean): Promise<Dataset> {
   const end = performance.now() + PATIENCE_MS;
   for (;;) {
     const now = await datasetNow(client, dataset);
@@ -67,7 +63,7 @@ export async function until(
   }
 }
 
-export function isSafe({ replicas }: DatasetView): boolean {
+export function isSafe({ replicas }: Dataset): boolean {
   return replicas.length === 2 && replicas.every((copy) => copy.verified_at !== null);
 }
 

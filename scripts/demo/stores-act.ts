@@ -1,6 +1,7 @@
+import type { Dataset } from '@/lib/http/api-types.ts';
 import type { S3Sandbox } from '@/sandbox/s3/start-s3-sandbox.ts';
 import type { SupabaseSandbox } from '@/sandbox/supabase/start-supabase-sandbox.ts';
-import type { ApiClient, DatasetView } from '../../cli/api-client.ts';
+import type { ApiClient } from '../../cli/api-client.ts';
 import { copiesOf, datasetNow, download, isSafe, say, show, until, upload } from './stage.ts';
 
 export interface Cloud {
@@ -66,10 +67,10 @@ async function stepBack(client: ApiClient): Promise<void> {
   const { previous } = await client.json<{ previous: { phase: string; consequences: string[] } }>('/api/storage/phase');
   for (const sentence of previous.consequences) show(sentence);
   await enter(client, previous.phase);
-  const { datasets } = await client.json<{ datasets: DatasetView[] }>('/api/training/dataset');
+  const { datasets } = await client.json<{ datasets: Dataset[] }>('/api/training/dataset');
   for (const dataset of datasets) await download(client, await datasetNow(client, dataset));
 }
 
-function keyIn({ replicas }: DatasetView, provider: string): string {
+function keyIn({ replicas }: Dataset, provider: string): string {
   return replicas.find((copy) => copy.provider === provider)?.key ?? '';
 }

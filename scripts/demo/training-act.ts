@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { workerEnvironment } from '@/lib/config/client-config.ts';
+import type { Dataset } from '@/lib/http/api-types.ts';
 import { workerPath } from '@/lib/training/worker-file.ts';
-import type { ApiClient, DatasetView } from '../../cli/api-client.ts';
+import type { ApiClient } from '../../cli/api-client.ts';
 import type { CliContext } from '../../cli/context.ts';
 import { followJob } from '../../cli/training/follow.ts';
 import { say, show } from './stage.ts';
@@ -13,7 +14,7 @@ import { say, show } from './stage.ts';
 const EXAMPLE = fileURLToPath(new URL('../../examples/train-ngram/train.py', import.meta.url));
 
 /** What it was all for: a worker process fetches the dataset, proves its bytes, and trains a small model on it. */
-export async function trainingAct(client: ApiClient, dataset: DatasetView, folder: string): Promise<void> {
+export async function trainingAct(client: ApiClient, dataset: Dataset, folder: string): Promise<void> {
   say('A training job: a worker of this machine fetches the records, proves their bytes and trains a model on them');
   if (spawnSync('python3', ['--version']).status !== 0)
     return show('This machine has no python3: this act is left out.');

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eq } from 'drizzle-orm';
+import { AuditLog } from '@/lib/accounts/audit-log.ts';
 import { type AdoptionParts, composeAdoption } from '@/lib/composition/adoption.ts';
 import { composeDatasets, type DatasetParts } from '@/lib/composition/datasets.ts';
 import { composePlacement, type PlacementParts } from '@/lib/composition/placement.ts';
@@ -119,6 +120,7 @@ export class DatasetLab {
           void damage.push({ datasetId, verdict }),
         proved: async () => undefined,
       },
+      audit: new AuditLog(db),
       log: silentLogger(),
       pool: new IngestPool({ threads: 1 }),
       limits: LIMITS,

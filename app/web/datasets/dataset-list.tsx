@@ -1,5 +1,5 @@
 import { Upload } from 'lucide-react';
-import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { KINDS } from '@/lib/ingest/types.ts';
 import { formatCount } from '../shared/format.ts';
 import { useShortcut } from '../shared/shell/shortcuts.tsx';
@@ -58,7 +58,7 @@ function useFilters() {
 
 function List() {
   const { filters, setQ, setKind, setProvider, setSort, filtered } = useFilters();
-  const list = useDatasets(filters);
+  const { list, outdated, startOver } = useDatasets(filters);
   const datasets = useMemo(() => list.data?.pages.flatMap((page) => page.datasets) ?? [], [list.data]);
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
   const more = useCallback(() => {
@@ -73,6 +73,11 @@ function List() {
         {filtered && (
           <Button look="quiet" onClick={() => setQ('', { alone: true })}>
             Clear
+          </Button>
+        )}
+        {outdated && (
+          <Button look="quiet" onClick={startOver}>
+            There are others since: show from the start
           </Button>
         )}
         {datasets.length > 0 && (
@@ -100,17 +105,22 @@ function List() {
   );
 }
 
-/** Typing stays quick: the address, and with it the list, follows when there is time. */
+/** How long nobody types before the list follows: a word costs one question, not one a letter. */
+const TYPING_MS = 180;
+
 function Search({ q, onSearch }: { q: string; onSearch: (q: string) => void }) {
   const [text, setText] = useState(q);
-  const later = useDeferredValue(text.trim());
+  const wanted = text.trim();
   const input = useRef<HTMLInputElement>(null);
   const sent = useRef(q);
   useEffect(() => {
-    if (later === sent.current) return;
-    sent.current = later;
-    onSearch(later);
-  }, [later, onSearch]);
+    if (wanted === sent.current) return;
+    const timer = setTimeout(() => {
+      sent.current = wanted;
+      onSearch(wanted);
+    }, TYPING_MS);
+    return () => clearTimeout(timer);
+  }, [wanted, onSearch]);
   useEffect(() => {
     if (q === sent.current) return;
     sent.current = q;

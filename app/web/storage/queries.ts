@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { api } from '../shared/api/client.ts';
-import type { MigrationRun, PhaseState, ScrubState, StorageState } from '../shared/api/types.ts';
+import type { MigrationRun, PhaseState, ScrubState, StorageSample, StorageState } from '../shared/api/types.ts';
 import { useLiveEvents } from '../shared/live/live-events.tsx';
 
 /** While something runs of whose steps no event tells. */
@@ -10,6 +10,18 @@ export function useStorage() {
   return useQuery({
     queryKey: ['storage'],
     queryFn: ({ signal }) => api<StorageState>('/api/storage/status', { signal }),
+  });
+}
+
+/** A sample is taken every hour: no event asks for them again. */
+export function useHistory(days: number) {
+  return useQuery({
+    queryKey: ['storage-history', days],
+    queryFn: ({ signal }) =>
+      api<{ samples: StorageSample[] }>('/api/storage/history', { query: { days }, signal }).then(
+        ({ samples }) => samples,
+      ),
+    staleTime: 10 * 60_000,
   });
 }
 

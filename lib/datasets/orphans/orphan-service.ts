@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
+import type { DatasetAudit } from '@/lib/datasets/dataset-audit.ts';
 import type { KnownObjects } from '@/lib/datasets/orphans/known-objects.ts';
 import { type Orphan, type OrphanJson, orphanJson } from '@/lib/datasets/orphans/orphan.ts';
 import { decodeOrphanCursor, encodeOrphanCursor } from '@/lib/datasets/orphans/orphan-cursor.ts';
 import type { OrphanFinder } from '@/lib/datasets/orphans/orphan-finder.ts';
-import type { Database, Executor, Transaction } from '@/lib/db/database.ts';
+import type { Database, Transaction } from '@/lib/db/database.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import { isLiving, lockPlaced } from '@/lib/placement/placed-dataset.ts';
 import type { Reconciler } from '@/lib/placement/reconciler.ts';
@@ -20,12 +21,7 @@ export interface OrphanServiceParts {
   known: KnownObjects;
   replicas: ReplicaRepository;
   reconciler: Reconciler;
-  audit: {
-    write(
-      entry: { userId: string; actor: string; action: string; subject: string; details: Record<string, unknown> },
-      executor?: Executor,
-    ): Promise<void>;
-  };
+  audit: Pick<DatasetAudit, 'write'>;
 }
 
 export interface OrphanPage {

@@ -10,6 +10,7 @@
  */
 import { fsyncSync } from 'node:fs';
 import { PGlite } from '@electric-sql/pglite';
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
 
 export interface EngineOptions {
@@ -53,6 +54,7 @@ export class Engine {
     const pglite = await PGlite.create({
       fs: new DurableFiles(options),
       startParams: startParameters(),
+      extensions: { pg_trgm },
       onStderr: (line) => {
         options.onLog(line);
         return false;

@@ -1,5 +1,6 @@
-import { useQueryClient } from '@tanstack/react-query';
+import { type Query, useQueryClient } from '@tanstack/react-query';
 import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from 'react';
+import { gather } from './gather.ts';
 
 /** Topics of GET /api/events. */
 export type Topic = 'dataset' | 'upload' | 'job' | 'storage' | 'migration';
@@ -32,9 +33,8 @@ const STALE: Record<Topic, readonly string[]> = {
   migration: ['migrations', 'migration', 'storage'],
 };
 
-/** A burst of events asks once. What counts every copy costs the database more than a row does, and is asked for less often. */
-const GATHER_MS = 250;
-const GATHER_COSTLY_MS = 3000;
+/** What counts every copy costs the database more than a row does, and is asked for less often. */
+const COSTLY_EVERY = { gatherMs: 3000, restMs: 5000 };
 const COSTLY: readonly string[] = ['storage', 'secrets'];
 
 /** One event stream for the whole page. After a gap everything that is shown is asked for again. */
@@ -44,8 +44,11 @@ export function LiveEvents({ children }: { children: ReactNode }) {
   const listeners = useRef(new Set<Listener>());
   useEffect(() => {
     const source = new EventSource('/api/events');
-    const refresh = (name: string) => void queries.invalidateQueries({ queryKey: [name] });
-    const [cheap, costly] = [gather(GATHER_MS, refresh), gather(GATHER_COSTLY_MS, refresh)];
+    const refresh = (names: string[]) => {
+      for (const name of names)
+        void queries.invalidateQueries({ queryKey: [name], predicate: (query) => !freshensItself(query) });
+    };
+    const [cheap, costly] = [gather(refresh), gather(refresh, COSTLY_EVERY)];
     const hear = (topic: Topic) => (message: MessageEvent<string>) => {
       const event: LiveEvent = { ...JSON.parse(message.data), topic };
       for (const name of STALE[topic]) (COSTLY.includes(name) ? costly : cheap).add(name);
@@ -79,22 +82,9 @@ export function LiveEvents({ children }: { children: ReactNode }) {
   return <LiveContext value={live}>{children}</LiveContext>;
 }
 
-/** Names that were added within `ms` are refreshed together, each once. */
-function gather(ms: number, refresh: (name: string) => void) {
-  const names = new Set<string>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const flush = () => {
-    timer = undefined;
-    names.forEach(refresh);
-    names.clear();
-  };
-  return {
-    add: (name: string) => {
-      names.add(name);
-      timer ??= setTimeout(flush, ms);
-    },
-    stop: () => clearTimeout(timer),
-  };
+/** While it is shown. Once it is not, it is made stale like any other, and asked for again when it comes back. */
+function freshensItself(query: Query): boolean {
+  return query.meta?.freshensItself === true && query.isActive();
 }
 
 /** Whether events arrive at the moment. */

@@ -6,6 +6,7 @@ import { EmptyState, ErrorState, Loading } from '../../shared/ui/states.tsx';
 import { PhaseTrack } from '../phase/phase-track.tsx';
 import { useStorage } from '../queries.ts';
 import { jobName, PHASES } from '../words.ts';
+import { History } from './history.tsx';
 import { Safety } from './safety.tsx';
 import { Stores } from './stores.tsx';
 
@@ -22,6 +23,7 @@ export function OverviewPanel() {
         <PhaseTrack phase={data.phase} since={data.since} />
       </Panel>
       <Stores storage={data} />
+      <History />
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <Pending pending={data.pending} />
         {data.host !== null && <Host host={data.host} />}

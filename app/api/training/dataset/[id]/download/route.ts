@@ -6,7 +6,7 @@ import { redirect, stream } from '@/lib/http/responses.ts';
 export const GET = endpoint(
   { auth: 'user', summary: 'Download a dataset, a shard of it, or a sample', query: downloadQuery },
   async ({ app, user, params, query, signal }) => {
-    const { service, urls } = app.datasets;
+    const { service, links } = app.datasets;
     const id = params.id ?? '';
     const headers = { 'Content-Type': 'application/jsonl; charset=utf-8' };
     if (query.shard !== undefined)
@@ -15,7 +15,7 @@ export const GET = endpoint(
       const choice = { size: query.sample, seed: query.seed };
       return stream(await service.sample(user.userId, id, choice, signal), { headers });
     }
-    const { url } = await urls.generateDownloadUrl({ datasetId: id, userId: user.userId });
+    const { url } = await links.make(user.userId, id);
     return redirect(url);
   },
 );
