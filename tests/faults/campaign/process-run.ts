@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import type { DatasetJson } from '@/lib/datasets/dataset.ts';
 import { messageOf } from '@/lib/errors.ts';
+import { isManifestKey } from '@/lib/placement/manifest-key.ts';
+import { sentinelKey } from '@/lib/placement/sentinel.ts';
 import type { Operation, ProcessPlan, Round } from './process-plan.ts';
 import { ProcessWorld } from './process-world.ts';
 
@@ -245,6 +247,20 @@ class ProcessRun {
       if (!gone) broken(`the upload ${path} came to ${JSON.stringify(result)}`, []);
     }
     for (const [index, dataset] of [...present.values()].entries()) await this.#checkBytes(index, dataset);
+    await this.#checkStores([...present.keys()]);
+  }
+
+  /** Nothing lies in a store that no row names: a manifest or the mark of a store names its dataset or user itself. */
+  async #checkStores(ids: readonly string[]): Promise<void> {
+    const contents = await this.#world.contents();
+    const named = await this.#world.keysInRows();
+    const isKnown = (key: string) =>
+      named.has(key) || key === sentinelKey('local') || (isManifestKey(key) && ids.some((id) => key.includes(id)));
+    for (const [store, keys] of Object.entries(contents)) {
+      if (keys.length === 0 && ids.length > 0) broken(`${store} is empty`, []);
+      const strays = keys.filter((key) => !isKnown(key));
+      if (strays.length > 0) broken(`${store} holds what nobody knows: ${strays.join(', ')}`, []);
+    }
   }
 
   /** Each copy is read back, and one is fetched as a consumer would. */

@@ -1,6 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { sql } from 'drizzle-orm';
+import { openDatabase } from '@/lib/db/database.ts';
 import { type S3Sandbox, startS3Sandbox } from '@/sandbox/s3/start-s3-sandbox.ts';
 import { type SupabaseSandbox, startSupabaseSandbox } from '@/sandbox/supabase/start-supabase-sandbox.ts';
 import { startTestPostgres } from '@/tests/support/postgres.ts';
@@ -89,6 +91,37 @@ export class ProcessWorld {
   async restart(server: number): Promise<void> {
     const index = server % this.servers.length;
     this.servers[index] = await startServer({ ...this.#env, DATA_DIR: this.#dataDir(index) });
+  }
+
+  /** The keys of everything that lies in each store, whoever knows of it. */
+  async contents(): Promise<{ s3: string[]; base: string[] }> {
+    return { s3: this.s3.objects.keys(), base: this.supabase?.objects.keys() ?? (await this.#filedKeys()) };
+  }
+
+  /**
+   * The keys that any row names: a copy, or a deletion whose late looks are still to come. Every server is stopped first,
+   * so that nothing moves and the embedded database can be opened.
+   */
+  async keysInRows(): Promise<Set<string>> {
+    await Promise.all(this.servers.map((server) => server.stop()));
+    const url = this.#env.DATABASE_URL;
+    const database = await openDatabase(url === undefined ? { dataDir: this.#dataDir(0) } : { url });
+    try {
+      const { rows } = await database.db.execute<{ key: string }>(sql`
+        select object_key as key from longshore.dataset_replicas
+        union select object_key from longshore.tombstones where done_at is null`);
+      return new Set(rows.map(({ key }) => key));
+    } finally {
+      await database.close();
+    }
+  }
+
+  /** Of the store on disk: an object is there exactly when its record is. */
+  async #filedKeys(): Promise<string[]> {
+    const root = join(this.#dataDir(0), 'objects');
+    const entries = await readdir(root, { recursive: true, withFileTypes: true });
+    const records = entries.filter((entry) => entry.isFile() && /[^/]~\.json$/.test(entry.name));
+    return records.map((entry) => relative(root, join(entry.parentPath, entry.name)).replace(/~\.json$/, ''));
   }
 
   async close(): Promise<void> {
