@@ -1,6 +1,7 @@
 import { type RunpodSandbox, startRunpodSandbox } from '@/sandbox/providers/start-runpod-sandbox.ts';
 import { type S3Sandbox, startS3Sandbox } from '@/sandbox/s3/start-s3-sandbox.ts';
 import { startServer, type TestServer } from '../server.ts';
+import { makeJob, startAgent } from '../training.ts';
 import { type SampleFile, sampleFiles } from './sample-files.ts';
 
 /** A server with providers on loopback, and what people have done with it. */
@@ -11,6 +12,8 @@ export interface FurnishedSite {
   datasetIds: Map<string, string>;
   /** Of the users who were added, by name. */
   userKeys: Map<string, string>;
+  /** A training job that has completed; empty before there is one. */
+  jobId: string;
   stop(): Promise<void>;
 }
 
@@ -24,7 +27,7 @@ export async function startSite(env: Record<string, string> = {}): Promise<Furni
     await server.stop();
     await Promise.all([s3.close(), runpod.close()]);
   };
-  return { server, s3, runpod, datasetIds: new Map(), userKeys: new Map(), stop };
+  return { server, s3, runpod, datasetIds: new Map(), userKeys: new Map(), jobId: '', stop };
 }
 
 /** Users, keys, secrets and datasets, so that no screen is empty. */
@@ -42,6 +45,26 @@ export async function furnish(site: FurnishedSite): Promise<void> {
   await send(server, 'PUT', '/api/secrets/aws', awsSecret(s3));
   await send(server, 'PUT', '/api/secrets/runpod', { api_key: runpod.apiKey });
   for (const file of sampleFiles()) site.datasetIds.set(file.name, await uploadFile(server, file));
+  site.jobId = await trainedJob(server, site.datasetIds.get('ferry-support-2026-q3.jsonl') ?? '');
+  await makeJob(server, site.datasetIds.get('customs-questions.jsonl') ?? '', {
+    config: { command: 'python3 train.py' },
+  });
+}
+
+/** Pretends to learn, for curves to be drawn. */
+const LEARNING = `
+import json, os
+print("learning from", os.environ["DATASET_EXAMPLES"], "examples")
+for step in range(1, 121):
+    print(json.dumps({"step": step, "loss": 2.4 / (1 + step / 18), "learning_rate": 5e-5 * (1 - step / 121)}))
+`;
+
+/** The id of a job that the real worker has run to its end. */
+async function trainedJob(server: TestServer, datasetId: string): Promise<string> {
+  const job = await makeJob(server, datasetId, { config: { command: ['python3', '-c', LEARNING] } });
+  const agent = await startAgent(server, '--once');
+  if ((await agent.exited) !== 0) throw new Error(`The agent failed: ${agent.logs()}`);
+  return job.id;
 }
 
 export function awsSecret(s3: S3Sandbox): unknown {

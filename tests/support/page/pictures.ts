@@ -15,13 +15,17 @@ export interface Picture {
   prepare?: (page: Page) => Promise<void>;
 }
 
+/** Without servers only the names are good for anything. */
+type Named = Pick<FurnishedSite, 'datasetIds' | 'jobId' | 'userKeys'> & Partial<Pick<FurnishedSite, 'server' | 's3'>>;
+
 /** Every screen, and what opens over it. */
-export function pictures(site: Pick<FurnishedSite, 'datasetIds' | 'server' | 'userKeys'>): Picture[] {
+export function pictures(site: Named): Picture[] {
   const dataset = (name: string) => `/datasets/${site.datasetIds.get(name)}`;
   const chats = dataset('ferry-support-2026-q3.jsonl');
   return [
     { name: 'sign-in', path: '/', signedOut: true },
     { name: 'datasets', path: '/datasets' },
+    { name: 'datasets-empty', path: '/datasets', key: site.userKeys.get('Grace') },
     { name: 'datasets-search-empty', path: '/datasets?q=nothing-like-this' },
     { name: 'dataset-records', path: chats },
     { name: 'dataset-records-tools', path: dataset('booking-agent-traces.jsonl') },
@@ -57,6 +61,7 @@ export function pictures(site: Pick<FurnishedSite, 'datasetIds' | 'server' | 'us
       },
     },
     ...storagePictures(site),
+    ...trainingPictures(site),
     { name: 'secrets', path: '/secrets' },
     { name: 'secrets-aws', path: '/secrets?provider=aws' },
     { name: 'secrets-huggingface', path: '/secrets?provider=huggingface' },
@@ -84,5 +89,29 @@ export function pictures(site: Pick<FurnishedSite, 'datasetIds' | 'server' | 'us
       },
     },
     { name: 'not-found', path: '/nowhere' },
+  ];
+}
+
+function trainingPictures({
+  datasetIds,
+  jobId,
+  userKeys,
+}: Pick<FurnishedSite, 'datasetIds' | 'jobId' | 'userKeys'>): Picture[] {
+  const check = async (page: Page) => {
+    await page.getByRole('button', { name: 'Check only' }).click();
+    await page.getByText('Nothing was rented and no job was made.').waitFor();
+  };
+  return [
+    { name: 'training', path: '/training' },
+    { name: 'training-empty', path: '/training', key: userKeys.get('Grace') },
+    { name: 'training-job', path: `/training/${jobId}` },
+    { name: 'training-metrics', path: `/training/${jobId}?tab=metrics` },
+    { name: 'training-stages', path: `/training/${jobId}?tab=steps` },
+    { name: 'training-start', path: '/training?new=1' },
+    {
+      name: 'training-runpod',
+      path: `/training?new=1&target=runpod&dataset=${datasetIds.get('ferry-support-2026-q3.jsonl')}`,
+      prepare: check,
+    },
   ];
 }

@@ -3,17 +3,22 @@ import { type FurnishedSite, send } from './furnished-site.ts';
 import type { Picture } from './pictures.ts';
 
 type Server = FurnishedSite['server'];
+type Parts = Pick<FurnishedSite, 'server' | 's3'>;
 
 interface Run {
   id: string;
   state: string;
 }
 
-/** So slow that a run is still under way when the last picture of it is taken. */
-const SLOW_BYTES_PER_SECOND = 4096;
+/** So slow that a run is still under way when the last picture of it is taken; then the throttle is taken off. */
+const SLOW_BYTES_PER_SECOND = 20_000;
 
 /** The Storage screen on the way from base_only with one bucket to everything in S3, in this order. */
-export function storagePictures({ server, userKeys }: Pick<FurnishedSite, 'server' | 'userKeys'>): Picture[] {
+export function storagePictures({ server, s3, userKeys }: Partial<Parts> & Pick<FurnishedSite, 'userKeys'>): Picture[] {
+  const by = (arrange: (parts: Parts) => Promise<void>) => async () => {
+    if (server === undefined || s3 === undefined) throw new Error('A picture needs a server to be arranged');
+    await arrange({ server, s3 });
+  };
   return [
     { name: 'storage-base-only', path: '/storage' },
     { name: 'storage-empty', path: '/storage', key: userKeys.get('Grace') },
@@ -36,49 +41,35 @@ export function storagePictures({ server, userKeys }: Pick<FurnishedSite, 'serve
         await page.getByRole('dialog').waitFor();
       },
     },
-    { name: 'storage-migration-running', path: '/storage?tab=migration', arrange: () => startSlowRun(server) },
-    { name: 'storage-migration-done', path: '/storage?tab=migration', arrange: () => moveTheRest(server) },
-    { name: 'storage-phase-blocked', path: '/storage?tab=phase', arrange: () => enterHybridRead(server) },
+    { name: 'storage-migration-running', path: '/storage?tab=migration', arrange: by(startSlowRun) },
+    { name: 'storage-migration-done', path: '/storage?tab=migration', arrange: by(letItEnd) },
+    { name: 'storage-phase-blocked', path: '/storage?tab=phase', arrange: by(enterHybridRead) },
     { name: 'storage-overview-two-copies', path: '/storage' },
-    { name: 'storage-scrub', path: '/storage?tab=integrity', arrange: () => scrubAll(server) },
+    { name: 'storage-scrub', path: '/storage?tab=integrity', arrange: by(scrubAll) },
     { name: 'storage-orphans', path: '/storage?tab=orphans' },
   ];
 }
 
-async function startSlowRun(server: Server): Promise<void> {
+async function startSlowRun({ server, s3 }: Parts): Promise<void> {
   await send(server, 'POST', '/api/storage/phase', { phase: 'dual_write' });
-  await startRun(server, { concurrency: 2, bwlimit_bytes_per_second: SLOW_BYTES_PER_SECOND });
-}
-
-async function moveTheRest(server: Server): Promise<void> {
-  const { migrations } = await read<{ migrations: Run[] }>(server, '/api/storage/migrations');
-  for (const { id, state } of migrations) {
-    if (state !== 'running') continue;
-    await send(server, 'POST', `/api/storage/migrations/${id}/cancel`, {});
-    await ended(server, id);
-  }
-  await ended(server, await startRun(server, {}));
-}
-
-async function startRun(server: Server, options: unknown): Promise<string> {
-  const { migration } = await send<{ migration: Run }>(server, 'POST', '/api/storage/migrations', options);
+  s3.throttle.set({ upBytesPerSecond: SLOW_BYTES_PER_SECOND });
+  const { migration } = await send<{ migration: Run }>(server, 'POST', '/api/storage/migrations', { concurrency: 2 });
   await send(server, 'POST', `/api/storage/migrations/${migration.id}/resume`, {});
-  return migration.id;
 }
 
-async function ended(server: Server, id: string): Promise<void> {
-  const path = `/api/storage/migrations/${id}`;
+async function letItEnd({ server, s3 }: Parts): Promise<void> {
+  s3.throttle.set({});
   await until(async () => {
-    const { migration } = await read<{ migration: Run }>(server, path);
-    return migration.state === 'completed' || migration.state === 'cancelled';
+    const { migrations } = await read<{ migrations: Run[] }>(server, '/api/storage/migrations');
+    return migrations.every(({ state }) => state === 'completed');
   });
 }
 
-async function enterHybridRead(server: Server): Promise<void> {
+async function enterHybridRead({ server }: Parts): Promise<void> {
   await send(server, 'POST', '/api/storage/phase', { phase: 'hybrid_read' });
 }
 
-async function scrubAll(server: Server): Promise<void> {
+async function scrubAll({ server }: Parts): Promise<void> {
   await send(server, 'POST', '/api/storage/scrub', { scope: 'all' });
   await until(async () => (await read<{ running: unknown }>(server, '/api/storage/scrub')).running === null);
 }

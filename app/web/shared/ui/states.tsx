@@ -18,7 +18,7 @@ export function EmptyState({
     <div className="flex flex-col items-center gap-1.5 rounded-lg border border-dashed border-line-strong px-6 py-12 text-center">
       {icon !== undefined && <div className="mb-1 text-muted">{icon}</div>}
       <p className="text-sm font-semibold">{title}</p>
-      <div className="max-w-md text-sm text-muted">{children}</div>
+      <div className="w-full max-w-md min-w-0 text-sm text-muted">{children}</div>
       {action !== undefined && <div className="mt-3">{action}</div>}
     </div>
   );

@@ -1,5 +1,5 @@
 import { Tabs as Primitive } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
 import { useUrlState } from '../url-state.ts';
 
 export interface TabDefinition {
@@ -22,9 +22,14 @@ export function UrlTabs({
   const first = tabs[0]?.id ?? '';
   const [wanted, setWanted] = useUrlState(name);
   const current = tabs.find((tab) => tab.id === wanted) ?? tabs[0];
+  const list = useRef<HTMLDivElement>(null);
+  const shown = current?.id;
+  useEffect(() => {
+    if (shown !== undefined) bringIntoView(list.current);
+  }, [shown]);
   return (
     <Primitive.Root value={current?.id} onValueChange={(id) => setWanted(id === first ? '' : id, { alone: true })}>
-      <Primitive.List aria-label={label} className="flex gap-1 overflow-x-auto border-b border-line">
+      <Primitive.List ref={list} aria-label={label} className="flex gap-1 overflow-x-auto border-b border-line">
         {tabs.map((tab) => (
           <Primitive.Trigger
             key={tab.id}
@@ -42,4 +47,11 @@ export function UrlTabs({
       )}
     </Primitive.Root>
   );
+}
+
+/** Scrolls the row of tabs alone, never the page, so that the chosen one stands in its middle. */
+function bringIntoView(list: HTMLElement | null): void {
+  const chosen = list?.querySelector<HTMLElement>('[data-state="active"]');
+  if (list === null || chosen === null || chosen === undefined) return;
+  list.scrollLeft = chosen.offsetLeft - list.offsetLeft - (list.clientWidth - chosen.offsetWidth) / 2;
 }

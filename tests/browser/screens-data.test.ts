@@ -1,0 +1,3 @@
+import { describeScreens } from '../support/page/screen-tests.ts';
+
+describeScreens((name) => !/^(storage|training)/.test(name));
