@@ -13,7 +13,7 @@ import { openSite, startBrowser } from '../tests/support/page/browser.ts';
 import { describeMachine, median, printTable } from './table.ts';
 
 const ROWS = 100_000;
-const ROUNDS = 5;
+const ROUNDS = 3;
 const LIST = '/api/training/dataset?';
 /** Longer than the page waits before it asks, so that what is measured is over. */
 const QUIET_MS = 600;

@@ -34,6 +34,7 @@ export interface BackgroundGround {
   secrets: Secrets;
   storageHistory: StorageHistory;
   scrubIntervalMs: number;
+  jobLogRetentionMs: number;
   adoption: { inspector: Inspector; sweep: AdoptionSweep };
   /** Tells the pages of all admins. */
   tellAdmins(event: { topic: 'storage'; type: string; subject: string }): void;
@@ -44,10 +45,13 @@ export interface BackgroundGround {
 }
 
 const MINUTE_MS = 60_000;
+/** Lines of logs in one statement. */
+const PURGED_AT_ONCE = 5000;
 const SCHEDULES: readonly Schedule[] = [
   { name: PLACEMENT_JOBS.reconcile, jobType: PLACEMENT_JOBS.reconcile, everyMs: 10 * MINUTE_MS },
   { name: PLACEMENT_JOBS.tombstones, jobType: PLACEMENT_JOBS.tombstones, everyMs: 10 * MINUTE_MS },
   { name: PLACEMENT_JOBS.sample, jobType: PLACEMENT_JOBS.sample, everyMs: 60 * MINUTE_MS },
+  { name: TRAINING_JOBS.purgeLogs, jobType: TRAINING_JOBS.purgeLogs, everyMs: 60 * MINUTE_MS },
   { name: ADOPTION_JOBS.sweep, jobType: ADOPTION_JOBS.sweep, everyMs: MINUTE_MS },
   { name: DEPLOY_JOBS.watch, jobType: DEPLOY_JOBS.watch, everyMs: 15_000 },
   { name: DATASET_JOBS.housekeeping, jobType: DATASET_JOBS.housekeeping, everyMs: 30 * MINUTE_MS },
@@ -173,8 +177,16 @@ function registerAdoption(runner: JobRunner, { adoption: { inspector, sweep } }:
   runner.register(PLACEMENT_JOBS.inspect, inspect, { concurrency: 2 });
 }
 
-function registerTraining(runner: JobRunner, { training, deploy }: BackgroundGround): void {
+function registerTraining(runner: JobRunner, { training, deploy, jobLogRetentionMs }: BackgroundGround): void {
   deploy.dag.register(runner);
   runner.register(DEPLOY_JOBS.watch, async (_job, { signal }) => ({ machines: await deploy.watch.look(signal) }));
+  runner.register(TRAINING_JOBS.purgeLogs, async (_job, { signal, progress }) => {
+    let dropped = 0;
+    for (let last = PURGED_AT_ONCE; last === PURGED_AT_ONCE && !signal.aborted; dropped += last) {
+      last = await training.repository.purgeLogs(jobLogRetentionMs, PURGED_AT_ONCE);
+      progress({ dropped: dropped + last });
+    }
+    return { dropped };
+  });
   runner.register(TRAINING_JOBS.endRemote, (job) => training.remotes.end(job.payload), { concurrency: 4 });
 }

@@ -122,6 +122,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
     adoption: { inspector: adoption.inspector, sweep: adoption.sweepOf(datasets) },
     storageHistory,
     scrubIntervalMs: config.scrub.intervalMs,
+    jobLogRetentionMs: config.jobLogRetentionMs,
     tellAdmins: (event) => ground.events.publishToAdmins(event),
     tell: ground.events.publish.bind(ground.events),
   });

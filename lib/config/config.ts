@@ -35,6 +35,8 @@ export interface Config {
   limits: Limits;
   scrub: ScrubConfig;
   adoption: AdoptionConfig;
+  /** How long logs and metrics of a training job are kept after it ended. */
+  jobLogRetentionMs: number;
   allowPrivateEndpoints: boolean;
   http: HttpConfig;
 }
@@ -194,6 +196,7 @@ function assemble(values: Partial<Values>): Config {
       bytesPerSecond: values.SCRUB_BYTES_PER_SECOND ?? 20 * MIB,
       intervalMs: values.SCRUB_INTERVAL ?? 30 * 24 * 3_600_000,
     },
+    jobLogRetentionMs: values.JOB_LOG_RETENTION ?? 90 * 24 * 3_600_000,
     adoption: { bytesPerSecond: values.ADOPT_BYTES_PER_SECOND ?? 20 * MIB },
     allowPrivateEndpoints: values.ALLOW_PRIVATE_ENDPOINTS ?? false,
     http: {

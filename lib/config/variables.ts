@@ -111,6 +111,7 @@ export const VARIABLES = {
   ADOPT_BYTES_PER_SECOND: variable(bytes(64 * 1024), 'ADOPT_BYTES_PER_SECOND=20MiB'),
   SCRUB_BYTES_PER_SECOND: variable(bytes(64 * 1024), 'SCRUB_BYTES_PER_SECOND=20MiB'),
   SCRUB_INTERVAL: variable(duration(60_000), 'SCRUB_INTERVAL=30d'),
+  JOB_LOG_RETENTION: variable(duration(60_000), 'JOB_LOG_RETENTION=90d'),
   TRUST_PROXY: variable(flag, 'TRUST_PROXY=false'),
   UPLOAD_IDLE_TIMEOUT: variable(duration(100), 'UPLOAD_IDLE_TIMEOUT=60s'),
   SHUTDOWN_TIMEOUT: variable(duration(0), 'SHUTDOWN_TIMEOUT=30s'),

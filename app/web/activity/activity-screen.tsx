@@ -4,7 +4,8 @@ import { useMemo } from 'react';
 import { useSession } from '../account/session.tsx';
 import { api } from '../shared/api/client.ts';
 import type { AuditEntry } from '../shared/api/types.ts';
-import { formatAgo, formatMoment } from '../shared/format.ts';
+import { formatAgo } from '../shared/format.ts';
+import { Ago } from '../shared/ui/ago.tsx';
 import { Button } from '../shared/ui/button.tsx';
 import { DataTable } from '../shared/ui/data-table.tsx';
 import { FilterSelect } from '../shared/ui/field.tsx';
@@ -136,7 +137,7 @@ function useColumns(names: (id: string) => string, setActor: (id: string) => voi
       {
         id: 'at',
         header: 'When',
-        cell: ({ row: { original: entry } }) => <span title={formatMoment(entry.at)}>{formatAgo(entry.at)}</span>,
+        cell: ({ row: { original: entry } }) => <Ago at={entry.at} />,
         meta: { align: 'right', from: 'sm', className: 'w-36 text-muted' },
       },
     ],

@@ -1,7 +1,8 @@
 import type { ColumnDef } from '@tanstack/react-table';
 import { Link } from 'wouter';
 import type { Dataset } from '../shared/api/types.ts';
-import { formatAgo, formatBytes, formatCount, formatMoment } from '../shared/format.ts';
+import { formatBytes, formatCount } from '../shared/format.ts';
+import { Ago } from '../shared/ui/ago.tsx';
 import { Badge } from '../shared/ui/badge.tsx';
 import { CopyBadges } from './copy-badges.tsx';
 
@@ -44,11 +45,7 @@ export const datasetColumns: ColumnDef<Dataset>[] = [
   {
     id: 'created',
     header: 'Created',
-    cell: ({ row }) => (
-      <span className="text-muted" title={formatMoment(row.original.created_at)}>
-        {formatAgo(row.original.created_at)}
-      </span>
-    ),
+    cell: ({ row }) => <Ago at={row.original.created_at} className="text-muted" />,
     meta: { align: 'right', from: 'lg', sortBy: 'created', className: 'w-32' },
   },
 ];

@@ -1,10 +1,11 @@
 import { Upload } from 'lucide-react';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { KINDS } from '@/lib/ingest/types.ts';
 import { formatCount } from '../shared/format.ts';
 import { useShortcut } from '../shared/shell/shortcuts.tsx';
 import { Button } from '../shared/ui/button.tsx';
 import { DataTable, type Sorting } from '../shared/ui/data-table.tsx';
+import { useNextPage } from '../shared/ui/endless-rows.ts';
 import { FilterSelect } from '../shared/ui/field.tsx';
 import { PageHeader } from '../shared/ui/page-header.tsx';
 import { SearchBox } from '../shared/ui/search-box.tsx';
@@ -60,10 +61,8 @@ function List() {
   const { filters, setQ, setKind, setProvider, setSort, filtered } = useFilters();
   const { list, outdated, startOver } = useDatasets(filters);
   const datasets = useMemo(() => list.data?.pages.flatMap((page) => page.datasets) ?? [], [list.data]);
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  const more = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const { hasNextPage } = list;
+  const more = useNextPage(list);
   return (
     <section aria-label="Your datasets" className="flex flex-col gap-3">
       <div className="flex flex-wrap items-center gap-2">

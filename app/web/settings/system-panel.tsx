@@ -1,7 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { api } from '../shared/api/client.ts';
 import type { SystemState } from '../shared/api/types.ts';
-import { formatAgo, formatBytes, formatCount, formatMoment } from '../shared/format.ts';
+import { formatBytes, formatCount } from '../shared/format.ts';
+import { Ago } from '../shared/ui/ago.tsx';
 import { Badge } from '../shared/ui/badge.tsx';
 import { Meter } from '../shared/ui/meter.tsx';
 import { Panel, Row, Rows } from '../shared/ui/panel.tsx';
@@ -61,7 +62,7 @@ function Process({ installation }: { installation: Installation }) {
     <>
       <Row term="Address">{url}</Row>
       <Row term="Running since">
-        <span title={formatMoment(started_at)}>{formatAgo(started_at)}</span>
+        <Ago at={started_at} />
       </Row>
       <Row term="Database">{database === 'embedded' ? 'embedded in this process' : 'PostgreSQL'}</Row>
       <Row term="Sign-in">{auth_mode === 'local' ? 'keys of this installation' : 'Supabase Auth'}</Row>

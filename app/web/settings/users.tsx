@@ -5,7 +5,7 @@ import { useMemo } from 'react';
 import { useSession } from '../account/session.tsx';
 import { api } from '../shared/api/client.ts';
 import type { User } from '../shared/api/types.ts';
-import { formatAgo, formatMoment } from '../shared/format.ts';
+import { Ago } from '../shared/ui/ago.tsx';
 import { Badge } from '../shared/ui/badge.tsx';
 import { Button } from '../shared/ui/button.tsx';
 import { DataTable } from '../shared/ui/data-table.tsx';
@@ -105,11 +105,7 @@ function UserTable({ users }: { users: readonly User[] }) {
       {
         id: 'created',
         header: 'Added',
-        cell: ({ row: { original: user } }) => (
-          <span className="text-muted" title={formatMoment(user.created_at)}>
-            {formatAgo(user.created_at)}
-          </span>
-        ),
+        cell: ({ row: { original: user } }) => <Ago at={user.created_at} className="text-muted" />,
         meta: { from: 'md', className: 'w-32' },
       },
       {

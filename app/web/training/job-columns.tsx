@@ -1,7 +1,7 @@
 import type { ColumnDef } from '@tanstack/react-table';
 import { Link } from 'wouter';
 import type { TrainingJob } from '../shared/api/types.ts';
-import { formatAgo, formatMoment } from '../shared/format.ts';
+import { Ago } from '../shared/ui/ago.tsx';
 import { Badge } from '../shared/ui/badge.tsx';
 import { commandOf, duration, STATE_TONES, spoken, TARGET_NAMES } from './job-words.ts';
 import { useDatasetName } from './jobs-query.ts';
@@ -33,11 +33,7 @@ export const jobColumns: ColumnDef<TrainingJob>[] = [
   {
     id: 'created',
     header: 'Created',
-    cell: ({ row }) => (
-      <span className="text-muted" title={formatMoment(row.original.created_at)}>
-        {formatAgo(row.original.created_at)}
-      </span>
-    ),
+    cell: ({ row }) => <Ago at={row.original.created_at} className="text-muted" />,
     meta: { from: 'lg', align: 'right', className: 'w-32' },
   },
 ];

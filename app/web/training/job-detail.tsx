@@ -1,7 +1,8 @@
 import { Link } from 'wouter';
 import { ApiProblem } from '../shared/api/client.ts';
 import type { TrainingJob } from '../shared/api/types.ts';
-import { formatAgo, formatBytes, formatCount, formatMoment } from '../shared/format.ts';
+import { formatAgo, formatBytes, formatCount } from '../shared/format.ts';
+import { Ago } from '../shared/ui/ago.tsx';
 import { Badge } from '../shared/ui/badge.tsx';
 import { CodeBlock } from '../shared/ui/copy.tsx';
 import { PageHeader } from '../shared/ui/page-header.tsx';
@@ -102,7 +103,7 @@ function JobFacts({ job, name }: { job: TrainingJob; name: string | null | undef
         {job.attempt} of {job.max_attempts}
       </Fact>
       <Fact term="Created" detail={`${formatCount(job.metric_points)} points, ${formatBytes(job.log_bytes)} of log`}>
-        <span title={formatMoment(job.created_at)}>{formatAgo(job.created_at)}</span>
+        <Ago at={job.created_at} />
       </Fact>
     </Facts>
   );

@@ -1,7 +1,8 @@
 import { Cpu } from 'lucide-react';
-import { useCallback, useMemo } from 'react';
+import { useMemo } from 'react';
 import { LinkButton } from '../shared/ui/button.tsx';
 import { DataTable } from '../shared/ui/data-table.tsx';
+import { useNextPage } from '../shared/ui/endless-rows.ts';
 import { FilterSelect } from '../shared/ui/field.tsx';
 import { PageHeader } from '../shared/ui/page-header.tsx';
 import { EmptyState, ErrorState, Loading } from '../shared/ui/states.tsx';
@@ -32,10 +33,7 @@ export function JobList() {
   const [target, setTarget] = useUrlState('target');
   const list = useJobs({ state, target });
   const jobs = useMemo(() => list.data?.pages.flatMap((page) => page.jobs) ?? [], [list.data]);
-  const { hasNextPage, isFetchingNextPage, fetchNextPage } = list;
-  const more = useCallback(() => {
-    if (hasNextPage && !isFetchingNextPage) void fetchNextPage();
-  }, [hasNextPage, isFetchingNextPage, fetchNextPage]);
+  const more = useNextPage(list);
   return (
     <div className="flex flex-col gap-5">
       <PageHeader

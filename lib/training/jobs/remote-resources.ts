@@ -15,6 +15,8 @@ export interface RemoteResources {
 export const TRAINING_JOBS = {
   /** Ends the remote resource of a job, again and again until the provider says that it is gone. */
   endRemote: 'end_training_resource',
+  /** Drops what jobs said that ended long ago. */
+  purgeLogs: 'purge_training_logs',
 } as const;
 
 /** Two days of trying every ten minutes: a machine that is forgotten costs money for ever. */

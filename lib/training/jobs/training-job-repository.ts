@@ -144,6 +144,20 @@ export class TrainingJobRepository {
   }
 
   /**
+   * Drops logs and metrics of jobs that ended so long ago; states and stages stay, they tell the job's story. At most
+   * `limit` in one statement, so that nobody waits behind it. Returns how many were dropped.
+   */
+  async purgeLogs(keptMs: number, limit: number): Promise<number> {
+    const { rows } = await this.#db.execute(sql`
+      delete from longshore.training_job_events where id in (
+        select e.id from longshore.training_jobs j join longshore.training_job_events e on e.job_id = j.id
+        where j.finished_at < now() - ${keptMs} * interval '1 millisecond' and e.kind in ('log', 'metric')
+        limit ${limit})
+      returning 1`);
+    return rows.length;
+  }
+
+  /**
    * Open jobs whose worker, start or run took too long. A job that waits for a local agent is not late; before
    * `listeningSince` nobody could be heard.
    */

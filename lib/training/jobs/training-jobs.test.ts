@@ -41,6 +41,23 @@ const queuedEnds = async () =>
   (await application.app.jobs.list({ type: 'end_training_resource' })).map((job) => job.payload.remote);
 
 describe('a job', () => {
+  test('that ended long ago keeps its story and not its logs, piece by piece; the others keep all', async () => {
+    const [old, recent, open] = [await make(), await make(), await make()];
+    for (const job of [old, recent, open]) {
+      const said = ['log', 'metric', 'log', 'stage'].map((kind) => sql`(${job.id}, 1, ${kind}, '{}'::jsonb)`);
+      await db().execute(sql`
+        insert into longshore.training_job_events (job_id, attempt, kind, data) values ${sql.join(said, sql`, `)}`);
+    }
+    for (const job of [old, recent]) await training().service.cancel(userId, job.id);
+    await age('finished_at', old.id);
+    const purge = () => training().repository.purgeLogs(60 * 60_000, 2);
+    expect([await purge(), await purge(), await purge()]).toEqual([2, 1, 0]);
+    const kindsOf = async (id: string) =>
+      (await training().repository.events(id, { after: 0, limit: 20 })).map(({ kind }) => kind);
+    expect(new Set(await kindsOf(old.id))).toEqual(new Set(['stage', 'state']));
+    for (const job of [recent, open]) expect(await kindsOf(job.id)).toEqual(expect.arrayContaining(['log', 'metric']));
+  });
+
   test('is pinned to the bytes that the dataset has', async () => {
     const job = await make();
     const { rows } = await db().execute(sql`select content_sha256 from training_datasets where id = ${datasetId}`);

@@ -1,7 +1,7 @@
 import type { ColumnDef } from '@tanstack/react-table';
 import { Link } from 'wouter';
 import type { ScrubState } from '../../shared/api/types.ts';
-import { formatAgo, formatMoment } from '../../shared/format.ts';
+import { Ago } from '../../shared/ui/ago.tsx';
 import { Badge } from '../../shared/ui/badge.tsx';
 import { DataTable } from '../../shared/ui/data-table.tsx';
 import { storeName } from '../words.ts';
@@ -45,7 +45,7 @@ const COLUMNS: readonly ColumnDef<Finding>[] = [
   {
     id: 'at',
     header: 'When',
-    cell: ({ row: { original: finding } }) => <span title={formatMoment(finding.at)}>{formatAgo(finding.at)}</span>,
+    cell: ({ row: { original: finding } }) => <Ago at={finding.at} />,
     meta: { align: 'right', from: 'sm', className: 'w-36 text-muted' },
   },
 ];

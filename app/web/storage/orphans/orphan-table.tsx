@@ -1,5 +1,6 @@
 import type { ColumnDef } from '@tanstack/react-table';
-import { formatAgo, formatBytes, formatMoment } from '../../shared/format.ts';
+import { formatBytes } from '../../shared/format.ts';
+import { Ago } from '../../shared/ui/ago.tsx';
 import { Badge } from '../../shared/ui/badge.tsx';
 import { DataTable } from '../../shared/ui/data-table.tsx';
 import { storeName } from '../words.ts';
@@ -31,9 +32,7 @@ const COLUMNS: readonly ColumnDef<Orphan>[] = [
     cell: ({ row: { original: orphan } }) => (
       <>
         {formatBytes(orphan.size_bytes)}
-        <span className="block text-xs text-muted" title={formatMoment(orphan.last_modified)}>
-          {formatAgo(orphan.last_modified)}
-        </span>
+        <Ago at={orphan.last_modified} className="block text-xs text-muted" />
       </>
     ),
     meta: { align: 'right', from: 'sm', className: 'w-32' },
