@@ -11,6 +11,7 @@ import type { Logger } from '@/lib/observability/logger.ts';
 import { JobDatasets } from '@/lib/training/jobs/job-dataset.ts';
 import { type EnvironmentKey, JobEnvironments } from '@/lib/training/jobs/job-environments.ts';
 import { JobFollower } from '@/lib/training/jobs/job-follower.ts';
+import { JobKeys } from '@/lib/training/jobs/job-keys.ts';
 import { JobReaper, type JobReaperParts } from '@/lib/training/jobs/job-reaper.ts';
 import { JobTransitions } from '@/lib/training/jobs/job-transitions.ts';
 import { RemoteEnder, type RemoteResources } from '@/lib/training/jobs/remote-resources.ts';
@@ -54,6 +55,7 @@ export function composeTraining(ground: TrainingGround, placed: PlacementParts, 
   const environments = new JobEnvironments(environmentKeys(ground.keys));
   const service = new TrainingJobService({
     ...{ db, jobs, transitions, remotes, environments, datasets, baseUrl, issueToken, newId },
+    keys: new JobKeys(db),
   });
   const reports = new WorkerReports({ db, jobs, transitions });
   const located = new JobDatasets({ reports, jobs, datasets, replicas: placed.replicas, urls, queue });

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Application } from '@/lib/composition.ts';
+import { idempotencyKey } from '@/lib/http/dataset-fields.ts';
 import { type DescribedHandler, endpoint } from '@/lib/http/endpoint.ts';
 import { json } from '@/lib/http/responses.ts';
 import { jobConfig, jobPolicy, policyOf, showJob } from '@/lib/http/training-jobs.ts';
@@ -10,6 +12,7 @@ import { localOptions } from '@/lib/training/deploy-targets/local-target.ts';
 import { addedEnvironment } from '@/lib/training/deploy-targets/pod-environment.ts';
 import { runpodOptions } from '@/lib/training/deploy-targets/runpod-target.ts';
 import { sagemakerOptions } from '@/lib/training/deploy-targets/sagemaker-options.ts';
+import type { RequestKey } from '@/lib/training/jobs/job-keys.ts';
 import { TRAINERS } from '@/lib/training/preflight.ts';
 
 const MACHINES = {
@@ -66,7 +69,8 @@ const machineView = z.object({
 });
 const deployAnswer = z.object({
   job: jobView.optional(),
-  preflight: preflightView,
+  /** Left out where the request was sent before. */
+  preflight: preflightView.optional(),
   dry_run: z.literal(true).optional(),
   plan: planView.nullable().optional(),
 });
@@ -85,13 +89,22 @@ function postEndpoint(name: DeployTargetName): DescribedHandler {
       ...{ auth: 'user', body, answer: deployAnswer, answerStatus: 201 },
       summary: `Train on ${TITLES[name]}; with dry_run the exact request and what stands in its way`,
     },
-    async ({ app, user, body }) => {
+    async ({ app, user, body, request }) => {
       const { common, wanted } = wantedOf(user.userId, name, body as Common & Record<string, unknown>);
       if (common.dry_run) return json(dryRunView(await dryRun(app, name, wanted)));
-      const { job, preflight } = await deploy(app, name, wanted);
-      return json({ job: showJob(job), preflight }, { status: 201 });
+      const { job, preflight } = await deploy(app, name, { ...wanted, requestKey: requestKeyOf(request, name, body) });
+      if (preflight !== null) return json({ job: showJob(job), preflight }, { status: 201 });
+      return json({ job: showJob(job) }, { status: 201, headers: { 'Idempotency-Replayed': 'true' } });
     },
   );
+}
+
+/** What stands in `env` may be secret, and so is no part of the hash that is kept. */
+function requestKeyOf(request: Request, target: string, body: unknown): RequestKey | undefined {
+  const key = idempotencyKey.parse(request.headers.get('idempotency-key') ?? undefined);
+  if (key === undefined) return undefined;
+  const text = JSON.stringify([target, body], (name, value) => (name === 'env' ? undefined : value));
+  return { key, requestSha256: createHash('sha256').update(text).digest('hex') };
 }
 
 /** One line a target, because each has its own options. */

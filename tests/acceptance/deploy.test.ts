@@ -40,6 +40,19 @@ describe.each(['runpod', 'lambda', 'sagemaker'] as const)('a job on %s', (name) 
     await bench.nothingLeft(name);
   });
 
+  it('is made once however often its request is sent with one key, and the key serves no other request', async () => {
+    const headers = { 'idempotency-key': `once-${name}` };
+    const first = await bench.post(name, {}, { headers });
+    const again = await bench.post(name, {}, { headers });
+    expect([first.status, again.status]).toEqual([201, 201]);
+    expect(again.body.job.id).toBe(first.body.job.id);
+    expect(bench.rented(name)).toBe(1);
+    const other = await bench.post(name, { config: { command: 'python other.py' } }, { headers });
+    expect(other).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
+    await bench.ask('DELETE', name, first.body.job.id);
+    await bench.nothingLeft(name);
+  });
+
   it('shows nothing secret in its row, its events, or its status', async () => {
     const { body } = await bench.post(name);
     const shown =

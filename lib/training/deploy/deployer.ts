@@ -13,6 +13,7 @@ import { MASK, remoteName } from '@/lib/training/deploy-targets/deploy-target.ts
 import { type DeployTargets, targetNamed } from '@/lib/training/deploy-targets/deploy-targets.ts';
 import type { PreflightReport } from '@/lib/training/deploy-targets/preflight-check.ts';
 import { isUncertain, ProviderError } from '@/lib/training/deploy-targets/provider-error.ts';
+import type { RequestKey } from '@/lib/training/jobs/job-keys.ts';
 import {
   isJobOver,
   type JobError,
@@ -38,6 +39,8 @@ export interface WantedDeployment {
   environment: Readonly<Record<string, string>>;
   trainer: Trainer | undefined;
   policy: Partial<JobPolicy>;
+  /** Names the request: repeated, it makes no second job and rents no second machine. */
+  requestKey?: RequestKey;
 }
 
 export interface DryRun {
@@ -48,13 +51,14 @@ export interface DryRun {
 
 export interface Deployment {
   job: TrainingJob;
-  preflight: PreflightReport;
+  /** Null where the job was made before, by the same request. */
+  preflight: PreflightReport | null;
 }
 
 export interface DeployerParts {
   jobs: Pick<
     TrainingJobService,
-    'create' | 'get' | 'cancel' | 'starting' | 'observed' | 'settle' | 'workerEnvironment'
+    'create' | 'madeBefore' | 'get' | 'cancel' | 'starting' | 'observed' | 'settle' | 'workerEnvironment'
   >;
   datasets: LaunchDatasets;
   preflight: Preflight;
@@ -99,9 +103,13 @@ export class Deployer {
   /**
    * Makes the job and rents its machine. Where that fails the job has failed with the reason, and whatever was made is
    * ended.
+   * A request that was sent before gets the job that it has made, however that fares.
    * @throws the code of the preflight check that failed, ProviderError, and what `create` throws
    */
   async deploy<Options>(target: DeployTarget<Options>, wanted: WantedDeployment): Promise<Deployment> {
+    const { requestKey } = wanted;
+    const before = requestKey && (await this.#parts.jobs.madeBefore(wanted.userId, requestKey));
+    if (before !== undefined) return { job: before, preflight: null };
     const { options, launch, preflight } = await this.#prepare(target, wanted);
     refuseFailed(preflight);
     const { userId, datasetId, environment } = wanted;
@@ -109,7 +117,7 @@ export class Deployer {
     // Where nobody but the provider speaks for the job, an outage of the provider is no sign of death.
     const patience = target.callsBack(options) ? {} : { heartbeatTimeoutMs: UNATTENDED_SILENCE_MS };
     const job = await this.#parts.jobs.create({
-      ...{ userId, datasetId, target: target.name, policy: { ...patience, ...wanted.policy } },
+      ...{ userId, datasetId, requestKey, target: target.name, policy: { ...patience, ...wanted.policy } },
       config: this.#config(target, wanted, options),
     });
     if (!rented) return { job, preflight };

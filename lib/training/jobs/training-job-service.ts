@@ -6,6 +6,7 @@ import type { IdGenerator } from '@/lib/db/ids.ts';
 import type { JsonObject } from '@/lib/db/schema.ts';
 import { LongshoreError } from '@/lib/errors.ts';
 import type { JobEnvironments } from './job-environments.ts';
+import type { JobKeys, RequestKey } from './job-keys.ts';
 import type { JobTransitions } from './job-transitions.ts';
 import type { RemoteEnder } from './remote-resources.ts';
 import {
@@ -29,6 +30,8 @@ export interface NewTraining {
   /** `command`, `env`, and what the target needs. Kept as it is, but for the values in `env`, which are encrypted. */
   config: JsonObject;
   policy?: Partial<JobPolicy>;
+  /** Names the request, so that it makes one job however often it is sent. */
+  requestKey?: RequestKey;
 }
 
 /** A job at one attempt: what was decided for an earlier one changes nothing. */
@@ -44,6 +47,7 @@ export interface TrainingJobServiceParts {
   transitions: JobTransitions;
   remotes: RemoteEnder;
   environments: JobEnvironments;
+  keys: JobKeys;
   datasets: DatasetRepository;
   /** Where workers reach this installation. */
   baseUrl: URL;
@@ -65,22 +69,29 @@ export class TrainingJobService {
   /**
    * Makes a pending job, pinned to the bytes that the dataset has now. Local ones wait for an agent; for the others the
    * target that asked calls `starting`.
-   * @throws dataset_not_found, dataset_uploading, dataset_not_indexed, config_too_large
+   * @throws dataset_not_found, dataset_uploading, dataset_not_indexed, config_too_large, idempotency_in_progress
    */
   async create(wanted: NewTraining): Promise<TrainingJob> {
-    const { db, jobs, transitions, environments, newId } = this.#parts;
+    const { db, jobs, transitions, environments, keys, newId } = this.#parts;
     const contentSha256 = await this.#pin(wanted.userId, wanted.datasetId);
     const config = checkedConfig(wanted.config);
     const { userId, datasetId, target } = wanted;
     const policy = { ...POLICIES[target], ...wanted.policy };
     return db.transaction(async (tx) => {
       const id = newId();
+      if (wanted.requestKey !== undefined) await keys.bind(tx, userId, id, wanted.requestKey);
       const sealed = environments.seal({ id, userId }, config);
       const job = await jobs.insert(tx, { id, userId, datasetId, contentSha256, target, config: sealed, ...policy });
       await jobs.append(tx, job, [{ kind: 'state', data: { from: null, to: 'pending' } }]);
       transitions.announce(job);
       return job;
     });
+  }
+
+  /** The job that this request has made before. @throws idempotency_key_reused */
+  async madeBefore(userId: string, requestKey: RequestKey): Promise<TrainingJob | undefined> {
+    const id = await this.#parts.keys.find(userId, requestKey);
+    return id === undefined ? undefined : this.get(userId, id);
   }
 
   /** @throws job_not_found */
