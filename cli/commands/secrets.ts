@@ -2,16 +2,16 @@ import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { LongshoreError } from '@/lib/errors.ts';
-import type { SecretView } from '@/lib/http/api-types.ts';
+import type { DoctorReport, SecretView } from '@/lib/http/api-types.ts';
 import { ApiError } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { type CheckedReport, printReport } from '../output/doctor-report.ts';
+import { printReport } from '../output/doctor-report.ts';
 import { formatTable, printJson, printLine } from '../output/terminal.ts';
 
 interface TestedSecret {
   secret?: SecretView;
-  report: CheckedReport;
+  report: DoctorReport;
 }
 
 const FILE_HELP = `
@@ -87,7 +87,7 @@ async function set(
     printReport(terminal, answer.report);
   } catch (error) {
     const report = error instanceof ApiError ? error.problem.report : undefined;
-    if (report !== undefined && !terminal.json) printReport(terminal, report as CheckedReport);
+    if (report !== undefined && !terminal.json) printReport(terminal, report as DoctorReport);
     throw error;
   }
 }

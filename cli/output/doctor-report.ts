@@ -1,23 +1,11 @@
+import type { DoctorReport } from '@/lib/http/api-types.ts';
 import { paint, printLine, type Terminal } from './terminal.ts';
-
-export interface CheckedReport {
-  status: 'ok' | 'failed' | 'inconclusive';
-  summary: string;
-  checks: {
-    title: string;
-    status: 'ok' | 'failed' | 'skipped';
-    required: boolean;
-    message: string;
-    action?: string;
-    remedy?: string;
-  }[];
-}
 
 const MARKS = { ok: '✓', failed: '✗', skipped: '·' } as const;
 const STYLES = { ok: 'green', failed: 'red', skipped: 'dim' } as const;
 
 /** One line a check; what failed with the missing permission and the remedy below it. */
-export function printReport(terminal: Terminal, report: CheckedReport): void {
+export function printReport(terminal: Terminal, report: DoctorReport): void {
   const width = Math.max(...report.checks.map((check) => check.title.length));
   for (const { title, status, required, message, action, remedy } of report.checks) {
     const style = status === 'failed' && !required ? 'yellow' : STYLES[status];

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { allSame, printVerified, summaryLine, summaryOf, type VerifiedDataset } from './verify-report.ts';
 
 const copy = (mark: '=' | '-' | '*' | '!', message: string | null = null) => ({
-  ...{ provider: 's3', bucket: 'b', key: 'k', mark, message },
+  ...{ provider: 's3' as const, bucket: 'b', key: 'k', mark, message },
 });
 
 const RESULTS: VerifiedDataset[] = [

@@ -1,19 +1,12 @@
+import type { CheckedReplica } from '@/lib/http/api-types.ts';
 import { paint, printLine, type Terminal } from './terminal.ts';
 
 /** One copy, read back: `=` same, `-` missing, `*` differs, `!` could not be read. */
-export type Mark = '=' | '-' | '*' | '!';
-
-export interface CheckedCopy {
-  provider: string;
-  bucket: string;
-  key: string;
-  mark: Mark;
-  message: string | null;
-}
+export type Mark = CheckedReplica['mark'];
 
 export interface VerifiedDataset {
   dataset_id: string;
-  replicas: CheckedCopy[];
+  replicas: CheckedReplica[];
   /** Why the dataset could not be verified at all. */
   error?: { code: string; message: string };
 }
