@@ -1,4 +1,10 @@
-import { type InfiniteData, keepPreviousData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import {
+  type InfiniteData,
+  keepPreviousData,
+  replaceEqualDeep,
+  useInfiniteQuery,
+  useQueryClient,
+} from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { api } from '../shared/api/client.ts';
 import type { DatasetPage } from '../shared/api/types.ts';
@@ -38,6 +44,8 @@ export function useDatasets({ q, kind, provider, sorting }: ListFilters) {
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: keepPreviousData,
+    // Of one page the rows that are the same stay the same; comparing all of many costs more than drawing those in view.
+    structuralSharing: (before, after) => ((after as Pages).pages.length > 1 ? after : replaceEqualDeep(before, after)),
     // Events tell what changed: coming back to the window is no reason to ask for every page again.
     refetchOnWindowFocus: false,
     meta: { freshensItself: true },

@@ -70,8 +70,25 @@ export default function LineChart({ label, points, series, formatX = String, for
           </Chart>
         </ResponsiveContainer>
       </div>
+      {series.length > 1 && <Legend names={series.map(({ name }) => name)} />}
       <ChartTable label={label} heads={['x', ...series.map(({ name }) => name)]} rows={rows} />
     </figure>
+  );
+}
+
+function Legend({ names }: { names: readonly string[] }) {
+  return (
+    <ul aria-hidden className="mt-2 flex flex-wrap gap-x-4 gap-y-1 text-xs text-muted">
+      {names.map((name, index) => (
+        <li key={name} className="flex min-w-0 items-center gap-1.5">
+          <svg width="18" height="4" className="shrink-0">
+            <title>{name}</title>
+            <line x1="0" y1="2" x2="18" y2="2" strokeWidth="2" {...STROKES[index % STROKES.length]} />
+          </svg>
+          <span className="truncate">{name}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 

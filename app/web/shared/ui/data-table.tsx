@@ -1,7 +1,14 @@
-import { type ColumnDef, flexRender, getCoreRowModel, type RowData, useReactTable } from '@tanstack/react-table';
+import {
+  type ColumnDef,
+  flexRender,
+  getCoreRowModel,
+  type Row,
+  type RowData,
+  useReactTable,
+} from '@tanstack/react-table';
 import clsx from 'clsx';
 import { ArrowDown, ArrowUp, ChevronsUpDown } from 'lucide-react';
-import { type ReactNode, useRef } from 'react';
+import { memo, type ReactNode, useMemo, useRef } from 'react';
 import { useWindowedRows } from './windowed-rows.ts';
 
 declare module '@tanstack/react-table' {
@@ -54,19 +61,19 @@ export function DataTable<T>({
   footer,
 }: DataTableProps<T>) {
   const body = useRef<HTMLTableSectionElement>(null);
+  const range = useWindowedRows({ body, count: rows.length, rowHeight, onEnd });
+  // The table is made of the rows in view: one of all rows would cost more with every page.
+  const shown = useMemo(() => rows.slice(range.from, range.to), [rows, range.from, range.to]);
   const table = useReactTable({
-    data: rows as T[],
+    data: shown,
     columns: columns as ColumnDef<T>[],
     getRowId: rowKey,
     getCoreRowModel: getCoreRowModel(),
   });
-  const all = table.getRowModel().rows;
-  const range = useWindowedRows({ body, count: all.length, rowHeight, onEnd });
-  const shown = all.slice(range.from, range.to);
   const span = table.getVisibleLeafColumns().length;
   return (
     <div className="overflow-hidden rounded-lg border border-line bg-surface">
-      <table aria-label={label} aria-rowcount={all.length + 1} className="w-full table-fixed text-sm">
+      <table aria-label={label} aria-rowcount={rows.length + 1} className="w-full table-fixed text-sm">
         <thead className="border-b border-line bg-sunken text-xs text-muted">
           {table.getHeaderGroups().map((group) => (
             <tr key={group.id} aria-rowindex={1}>
@@ -100,37 +107,60 @@ export function DataTable<T>({
         </thead>
         <tbody ref={body}>
           <Spacer height={range.above} span={span} />
-          {shown.map((row, index) => (
-            <tr
-              key={row.id}
-              aria-rowindex={range.from + index + 2}
-              style={rowHeight === undefined ? undefined : { height: rowHeight }}
-              className="border-t border-line first:border-t-0 hover:bg-sunken"
-            >
-              {row.getVisibleCells().map((cell) => {
-                const { align, from, className } = cell.column.columnDef.meta ?? {};
-                return (
-                  <td
-                    key={cell.id}
-                    className={clsx(
-                      'px-3 first:pl-4 last:pr-4',
-                      rowHeight === undefined ? 'py-2.5' : 'py-0',
-                      align === 'right' && 'tabular text-right',
-                      from !== undefined && HIDDEN[from],
-                      className,
-                    )}
-                  >
-                    {flexRender(cell.column.columnDef.cell, cell.getContext())}
-                  </td>
-                );
-              })}
-            </tr>
+          {table.getRowModel().rows.map((row, index) => (
+            <BodyRow key={row.id} row={row} place={range.from + index} columns={columns} rowHeight={rowHeight} />
           ))}
           <Spacer height={range.below} span={span} />
         </tbody>
       </table>
       {footer}
     </div>
+  );
+}
+
+interface BodyRowProps<T> {
+  row: Row<T>;
+  /** Among all rows, from 0. */
+  place: number;
+  columns: readonly ColumnDef<T>[];
+  rowHeight: number | undefined;
+}
+
+/** A row is drawn again when what it shows changes, not when others come and go. */
+const BodyRow = memo(
+  DrawnRow,
+  (before, after) =>
+    before.row.original === after.row.original &&
+    before.place === after.place &&
+    before.columns === after.columns &&
+    before.rowHeight === after.rowHeight,
+) as typeof DrawnRow;
+
+function DrawnRow<T>({ row, place, rowHeight }: BodyRowProps<T>) {
+  return (
+    <tr
+      aria-rowindex={place + 2}
+      style={rowHeight === undefined ? undefined : { height: rowHeight }}
+      className="border-t border-line first:border-t-0 hover:bg-sunken"
+    >
+      {row.getVisibleCells().map((cell) => {
+        const { align, from, className } = cell.column.columnDef.meta ?? {};
+        return (
+          <td
+            key={cell.id}
+            className={clsx(
+              'px-3 first:pl-4 last:pr-4',
+              rowHeight === undefined ? 'py-2.5' : 'py-0',
+              align === 'right' && 'tabular text-right',
+              from !== undefined && HIDDEN[from],
+              className,
+            )}
+          >
+            {flexRender(cell.column.columnDef.cell, cell.getContext())}
+          </td>
+        );
+      })}
+    </tr>
   );
 }
 

@@ -9,10 +9,10 @@ export interface WindowedRange {
 }
 
 /** Rows kept beyond both edges of the window, so that scrolling shows no gap. */
-const SPARE_ROWS = 12;
+const SPARE_ROWS = 8;
 /** How many rows before the end the next page is asked for. */
 const EARLY_ROWS = 30;
-const FIRST_ROWS = 60;
+const FIRST_ROWS = 30;
 
 /**
  * The rows of a table that are in view of the scrolling page. The work of a scroll depends on the height of the window,

@@ -93,7 +93,7 @@ function Bytes({ samples }: { samples: readonly StorageSample[] }) {
         points={points}
         series={series}
         formatX={moment}
-        formatY={formatBytes}
+        formatY={(bytes) => formatBytes(bytes).replace(' ', '\u00a0')}
       />
     </div>
   );
