@@ -151,7 +151,10 @@ async function measure(shape: (typeof SHAPES)[number]): Promise<(string | number
   const node = await openMigrationNode(settings);
   try {
     await fill(node, shape, `s${shape.sizeBytes}`);
+    // Each begins when nothing is left to be written to disk.
+    execFileSync('sync');
     const ours = await migrate(node, settings);
+    execFileSync('sync');
     const theirs = rcloneSeconds(sandbox, []);
     const sum = theirs.copy + theirs.check;
     return [

@@ -31,6 +31,8 @@ export interface SmallReply extends Omit<HttpReply, 'body'> {
 
 const MAX_REPLY_BYTES = 1_048_576;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Smaller answers come in a chunk or a few. */
+const IN_PLACE_BYTES = 512 * 1024;
 
 /**
  * HTTP through an endpoint guard. Any status is an answer; redirects are answers too and are never followed. Rejects with
@@ -70,28 +72,38 @@ export class HttpClient {
     maxReplyBytes = MAX_REPLY_BYTES,
     onBytes?: (lengthBytes: number) => void,
   ): Promise<SmallReply> {
-    const { status, headers, body } = await this.open(call);
-    return { status, headers, body: await this.read(body, maxReplyBytes, onBytes) };
+    const reply = await this.open(call);
+    const { status, headers } = reply;
+    return { status, headers, body: await this.read(reply, maxReplyBytes, onBytes) };
   }
 
   /** The body of an answer in one piece, cut off after `maxBytes`. */
-  async read(body: Readable, maxBytes: number, onBytes?: (lengthBytes: number) => void): Promise<Buffer> {
+  async read(
+    { headers, body }: Pick<HttpReply, 'headers' | 'body'>,
+    maxBytes: number,
+    onBytes?: (lengthBytes: number) => void,
+  ): Promise<Buffer> {
     try {
-      return await readUpTo(body, maxBytes, onBytes);
+      const announced = Number(headers['content-length'] ?? Number.NaN);
+      return await readUpTo(body, new Room(announced, maxBytes), onBytes);
     } catch (error) {
       throw networkError(error, this.context);
     }
   }
 
   private start(call: HttpCall): http.ClientRequest {
-    const secure = call.url.protocol === 'https:';
+    const { protocol, hostname, port, pathname, search } = call.url;
+    const secure = protocol === 'https:';
     const options = {
+      hostname: hostname.replace(/^\[|\]$/g, ''),
+      port: port === '' ? undefined : port,
+      path: `${pathname}${search}`,
       method: call.method,
       headers: { ...call.headers, ...lengthHeader(call) },
       agent: secure ? this.guard.httpsAgent : this.guard.httpAgent,
       signal: call.signal,
     };
-    const request = secure ? https.request(call.url, options) : http.request(call.url, options);
+    const request = secure ? https.request(options) : http.request(options);
     request.once('socket', (socket) => limitConnecting(socket, request));
     return request;
   }
@@ -138,29 +150,52 @@ function replyOf(response: http.IncomingMessage): HttpReply {
   return { status: response.statusCode ?? 0, headers, body: response };
 }
 
-function readUpTo(body: Readable, maxBytes: number, onBytes?: (lengthBytes: number) => void): Promise<Buffer> {
+function readUpTo(body: Readable, room: Room, onBytes?: (lengthBytes: number) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    const done = () => resolve(joined(chunks, size, maxBytes));
     body.on('data', (chunk: Buffer) => {
-      chunks.push(chunk);
-      size += chunk.length;
+      room.add(chunk);
       onBytes?.(chunk.length);
-      if (size < maxBytes) return;
+      if (!room.isFull) return;
       body.off('error', reject).on('error', () => undefined);
       body.destroy();
-      done();
+      resolve(room.bytes());
     });
-    body.once('end', done).once('error', reject);
+    body.once('end', () => resolve(room.bytes())).once('error', reject);
     body.once('close', () => {
       if (!body.readableEnded) reject(body.errored ?? new Error('the answer broke off'));
     });
   });
 }
 
-function joined(chunks: Buffer[], size: number, maxBytes: number): Buffer {
-  const [only] = chunks;
-  const whole = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size);
-  return whole.length > maxBytes ? whole.subarray(0, maxBytes) : whole;
+/** Where the bytes of an answer are put together: in place where their number was announced, so that none is held twice. */
+class Room {
+  readonly #maxBytes: number;
+  readonly #whole: Buffer | undefined;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+
+  constructor(announcedBytes: number, maxBytes: number) {
+    this.#maxBytes = maxBytes;
+    const inPlace = announcedBytes > IN_PLACE_BYTES && announcedBytes <= maxBytes;
+    this.#whole = inPlace ? Buffer.allocUnsafeSlow(announcedBytes) : undefined;
+  }
+
+  get isFull(): boolean {
+    return this.#size >= this.#maxBytes;
+  }
+
+  /** More than was announced does not come: HTTP cuts it off. */
+  add(chunk: Buffer): void {
+    if (this.#whole === undefined) this.#chunks.push(chunk);
+    else chunk.copy(this.#whole, this.#size);
+    this.#size += chunk.length;
+  }
+
+  bytes(): Buffer {
+    const size = Math.min(this.#size, this.#maxBytes);
+    if (this.#whole !== undefined) return this.#whole.subarray(0, size);
+    const [only] = this.#chunks;
+    const whole = this.#chunks.length === 1 && only !== undefined ? only : Buffer.concat(this.#chunks, this.#size);
+    return whole.length === size ? whole : whole.subarray(0, size);
+  }
 }

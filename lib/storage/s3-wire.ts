@@ -50,7 +50,7 @@ export class S3Wire {
     return this.#run(request, context, async (client, call) => {
       const reply = await client.open(call);
       if (isSuccess(reply)) return reply;
-      throw new S3Refusal(reply, await client.read(reply.body, MAX_ERROR_BYTES));
+      throw new S3Refusal(reply, await client.read(reply, MAX_ERROR_BYTES));
     });
   }
 
@@ -61,9 +61,10 @@ export class S3Wire {
     reading: { maxBytes: number; onBytes?: (lengthBytes: number) => void } = { maxBytes: MAX_ERROR_BYTES },
   ): Promise<SmallReply> {
     return this.#run(request, context, async (client, call) => {
-      const { status, headers, body } = await client.open(call);
-      if (!isSuccess({ status })) throw new S3Refusal({ status, headers }, await client.read(body, MAX_ERROR_BYTES));
-      return { status, headers, body: await client.read(body, reading.maxBytes, reading.onBytes) };
+      const reply = await client.open(call);
+      if (!isSuccess(reply)) throw new S3Refusal(reply, await client.read(reply, MAX_ERROR_BYTES));
+      const { status, headers } = reply;
+      return { status, headers, body: await client.read(reply, reading.maxBytes, reading.onBytes) };
     });
   }
 

@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
+import { addAbortSignal, Readable } from 'node:stream';
 
 /** A file ended before the range that was asked of it: somebody truncated it. */
 export class FileTruncatedError extends Error {
@@ -30,11 +30,13 @@ export class FileReader extends Readable {
   private readonly mapError: (error: Error) => Error;
 
   constructor(source: string | FileHandle, range: { start: number; end: number }, options: FileReaderOptions = {}) {
-    super({ highWaterMark: CHUNK_BYTES, signal: options.signal });
+    super({ highWaterMark: CHUNK_BYTES });
     this.source = source;
     this.position = range.start;
     this.end = range.end;
     this.mapError = options.mapError ?? ((error) => error);
+    // Not before the fields are set: a signal that has fired ends the stream at once.
+    if (options.signal !== undefined) addAbortSignal(options.signal, this);
   }
 
   override _construct(callback: (error?: Error | null) => void): void {

@@ -177,3 +177,52 @@ describe('If Phase 3 Fails', { timeout: 120_000 }, () => {
     for (const dataset of old) expect(await stores.download(dataset)).toMatchObject({ provider: 's3' });
   });
 });
+
+describe('an operator at the command line', { timeout: 120_000 }, () => {
+  /** A dataset that lies in Supabase only, of somebody who has a bucket since; and a bucket that takes nothing now. */
+  async function heldBack(name: string): Promise<{ dataset: DatasetJson; person: Person; release: () => void }> {
+    const person = await stores.addPerson(name);
+    const dataset = await stores.upload(person);
+    await stores.settled(dataset, ['supabase'], { person });
+    await stores.giveBucket(person);
+    const stall = { operation: 'PutObject', path: dataset.id, action: { kind: 'stall' } } as const;
+    const rule = stores.s3.faults.add(stall);
+    return { dataset, person, release: () => void stores.s3.faults.remove(rule) };
+  }
+
+  async function beginRun({ id }: DatasetJson): Promise<string> {
+    const { migration } = await json('migrate', 'run', '--detach');
+    const asked = () => stores.s3.log.list('PutObject').some(({ path }) => path.includes(id));
+    await expect.poll(asked, WAIT).toBe(true);
+    return migration.id;
+  }
+
+  const WAIT = { timeout: 60_000, interval: 200 };
+  const status = async (id: string) => (await json('migrate', 'status', id)).migration;
+  const copies = ({ id }: DatasetJson) => datasetsInS3().filter((key) => key.includes(id));
+
+  test('pauses a run in the middle of an object, and resumes it', async () => {
+    const { dataset, person, release } = await heldBack('paused');
+    const run = await beginRun(dataset);
+    expect((await json('migrate', 'pause', run)).migration).toMatchObject({ id: run, state: 'paused' });
+    await expect.poll(async () => (await status(run)).counts, WAIT).toMatchObject({ pending: 1, copying: 0 });
+    release();
+    expect(copies(dataset)).toEqual([]);
+    await json('migrate', 'resume', run);
+    await expect.poll(() => status(run), WAIT).toMatchObject({ state: 'completed', counts: { done: 1, failed: 0 } });
+    await stores.settled(dataset, BOTH, { person });
+  });
+
+  test('cancels a run, and what was begun leaves nothing behind', async () => {
+    const { dataset, person, release } = await heldBack('cancelled');
+    const run = await beginRun(dataset);
+    await json('migrate', 'cancel', run);
+    await expect.poll(() => status(run), WAIT).toMatchObject({ state: 'cancelled', counts: { done: 0, skipped: 1 } });
+    release();
+    expect(copies(dataset)).toEqual([]);
+    await stores.settled(dataset, ['supabase'], { person });
+    const { code, stderr } = await longshore('migrate', 'resume', run);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain('Plan a new run');
+  });
+});

@@ -25,7 +25,7 @@ import { hashedBody } from '@/lib/streams/replayable-body.ts';
 /** Objects up to this size move in one piece; larger ones in pieces, each read by a range of its own. */
 const ONE_PIECE_BYTES = 8 * 1024 * 1024;
 /** Pieces in memory at a time, of all objects together. */
-const MEMORY_BYTES = 96 * 1024 * 1024;
+const MEMORY_BYTES = 64 * 1024 * 1024;
 
 export interface CopyTask {
   item: MigrationItem;
@@ -104,8 +104,7 @@ export class ObjectCopier {
   async #move(route: Route, track: Track): Promise<Moved | Mismatch> {
     const known = sizeOf(route);
     if (route.item.uploadState === null && known <= ONE_PIECE_BYTES) {
-      // Of both sides' bytes: what was sent is let go of when it was read back.
-      const release = await this.#budget.acquire(2 * (known > 0 ? known : ONE_PIECE_BYTES), track.signal);
+      const release = await this.#budget.acquire(known > 0 ? known : ONE_PIECE_BYTES, track.signal);
       try {
         const bytes = await readSmall(route, track);
         if (bytes !== undefined) return await this.#inOnePiece(route, bytes, track);
@@ -200,7 +199,7 @@ export class ObjectCopier {
 
   async #readBack(ends: Ends, stored: Stored, track: Track): Promise<ItemOutcome> {
     const { to, destination, expected } = ends;
-    const found = await digestAt(to, destination.key, {
+    const found = await digestAt({ service: to, budget: this.#budget }, destination.key, {
       ...{ sizeBytes: stored.sizeBytes, versionId: stored.versionId, signal: track.signal },
     });
     if (found === undefined) return this.#withoutCopy(ends, { ...DESTINATION_MISSING, expectedSha256: expected });

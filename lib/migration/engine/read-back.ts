@@ -1,3 +1,4 @@
+import type { ByteBudget } from '@/lib/migration/engine/byte-budget.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { ObjectStat, StorageService } from '@/lib/storage/storage-service.ts';
 import { type Digest, DigestMeter } from '@/lib/streams/digest.ts';
@@ -16,26 +17,34 @@ const PIECE_BYTES = 8 * 1024 * 1024;
  * object is not there.
  */
 export async function digestAt(
-  service: StorageService,
+  { service, budget }: { service: StorageService; budget: ByteBudget },
   key: string,
   options: ReadBackOptions,
 ): Promise<(Digest & { stat: ObjectStat }) | undefined> {
   try {
-    return await digestPieces(service, key, options);
+    const small = options.sizeBytes <= PIECE_BYTES;
+    const release = await budget.acquire(small ? options.sizeBytes : 2 * PIECE_BYTES, options.signal);
+    try {
+      return small ? await digestWhole(service, key, options) : await digestPieces(service, key, options);
+    } finally {
+      release();
+    }
   } catch (error) {
     if (StorageError.is(error, 'not_found')) return undefined;
     throw error;
   }
 }
 
-async function digestPieces(service: StorageService, key: string, options: ReadBackOptions) {
-  const { sizeBytes, ...wanted } = options;
+async function digestWhole(service: StorageService, key: string, { versionId, signal }: ReadBackOptions) {
+  const { stat, bytes } = await service.read(key, { versionId, signal, maxBytes: 2 * PIECE_BYTES });
   const meter = new DigestMeter();
-  if (sizeBytes <= PIECE_BYTES) {
-    const { stat, bytes } = await service.read(key, { ...wanted, maxBytes: 2 * PIECE_BYTES });
-    meter.update(bytes);
-    return { ...meter.result(), stat };
-  }
+  meter.update(bytes);
+  return { ...meter.result(), stat };
+}
+
+async function digestPieces(service: StorageService, key: string, { versionId, signal }: ReadBackOptions) {
+  const wanted = { versionId, signal };
+  const meter = new DigestMeter();
   const piece = (start: number) =>
     service.read(key, { ...wanted, range: { start, end: start + PIECE_BYTES }, maxBytes: PIECE_BYTES });
   let current = await piece(0);

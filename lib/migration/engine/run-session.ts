@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AdaptiveConcurrency } from '@/lib/migration/engine/adaptive-concurrency.ts';
 import type { CopyRemains } from '@/lib/migration/engine/copy-remains.ts';
 import type { ItemJournal } from '@/lib/migration/engine/item-journal.ts';
@@ -47,7 +48,11 @@ interface Active {
 }
 
 /** Objects whose outcome is written in one transaction. */
-const BATCH = 64;
+const BATCH = 128;
+/** How long the first of them waits for the others. */
+const GATHER_MS = 50;
+/** Small objects come and go faster than the journal answers: so many are claimed ahead at least. */
+const CLAIM_AHEAD = 64;
 const MAX_MISMATCHES = 3;
 /** About three quarters of an hour of waiting. */
 const MAX_FAILURES = 50;
@@ -111,7 +116,7 @@ export class RunSession {
 
   /** Takes more than can start at once, so that a claim serves many objects. */
   async #refill(): Promise<void> {
-    const wanted = this.#pace.level;
+    const wanted = Math.max(CLAIM_AHEAD / 2, this.#pace.level);
     if (this.#stopped || this.#queue.length >= wanted / 2 || this.#pace.limit === 0) return;
     const { journal, runner, timing } = this.#parts;
     const claim = { runId: this.#runId, owner: this.#owner, limit: wanted * 2 - this.#queue.length };
@@ -185,6 +190,8 @@ export class RunSession {
   async #settleAll(): Promise<void> {
     try {
       while (this.#proven.length > 0) {
+        // Waiting is for those who come after: where none is under way, there is nobody to wait for.
+        if (this.#proven.length < BATCH && this.#busy() > 0) await delay(GATHER_MS);
         const batch = this.#proven.splice(0, BATCH);
         await this.#settleBatch(batch).catch((error) => {
           this.#parts.log.warn({ err: error, items: batch.length }, 'copies could not be made known yet');

@@ -1,8 +1,7 @@
-import { and, asc, inArray, sql } from 'drizzle-orm';
+import { asc, inArray, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '@/lib/db/database.ts';
 import { newId } from '@/lib/db/ids.ts';
-import { datasetReplicas, migrationItems, trainingDatasets } from '@/lib/db/schema.ts';
-import { OPEN_STATES } from '@/lib/migration/engine/item-journal.ts';
+import { datasetReplicas, trainingDatasets } from '@/lib/db/schema.ts';
 import type { ItemOutcome } from '@/lib/migration/engine/item-outcome.ts';
 import { groupByDataset } from '@/lib/migration/runs/planner.ts';
 import type { MigrationItem, ObjectPlace } from '@/lib/migration/types.ts';
@@ -52,25 +51,22 @@ export class Settler {
     const done = proven.filter((entry) => settlements.get(entry) === 'done');
     if (done.length === 0) return settlements;
     await this.#insertCopies(tx, done);
-    const copies = await this.#copiesOf(tx, done);
+    const byDataset = groupByDataset(await this.#replicas.ofDatasets(idsOf(done), tx));
+    const copies = copiesOf(byDataset, done);
     for (const entry of done) if (!copies.has(entry)) settlements.set(entry, 'taken');
     const settled = done.filter((entry) => copies.has(entry));
-    await this.#writeBack(tx, settled, copies);
+    await this.#writeBack(tx, settled, copies, byDataset);
     return settlements;
   }
 
   async #lockItems(tx: Transaction, proven: readonly ProvenItem[]): Promise<Set<string>> {
-    const I = migrationItems;
-    const pairs = sql.join(
-      proven.map(({ item }) => sql`(${item.runId}, ${item.datasetId}, ${item.attempt}::int)`),
-      sql`, `,
-    );
-    const rows = await tx
-      .select({ id: I.datasetId })
-      .from(I)
-      .where(and(sql`(${I.runId}, ${I.datasetId}, ${I.attempt}) in (${pairs})`, inArray(I.state, OPEN_STATES)))
-      .orderBy(asc(I.datasetId))
-      .for('update');
+    const held = proven.map(({ item: { runId, datasetId, attempt } }) => ({ runId, datasetId, attempt }));
+    const { rows } = await tx.execute<{ id: string }>(sql`
+      select i.dataset_id as id from longshore.migration_items i
+      join jsonb_to_recordset(${JSON.stringify(held)}::jsonb) as h ("runId" text, "datasetId" text, attempt integer)
+        on i.run_id = h."runId" and i.dataset_id = h."datasetId" and i.attempt = h.attempt
+      where i.state in ('copying', 'verifying')
+      order by i.dataset_id for update of i`);
     return new Set(rows.map((row) => row.id));
   }
 
@@ -100,34 +96,38 @@ export class Settler {
         sizeBytes: outcome.sizeBytes,
         objectSha256: outcome.sha256,
         versionId: outcome.versionId,
-        completedAt: sql`now()`,
-        verifiedAt: sql`now()`,
+        preferred: true,
       };
     });
-    if (rows.length > 0) await tx.insert(datasetReplicas).values(rows).onConflictDoNothing();
-  }
-
-  /** The row of each copy. An address that another row has taken belongs to that row, unless it proved itself too. */
-  async #copiesOf(tx: Transaction, done: readonly ProvenItem[]): Promise<Map<ProvenItem, Replica>> {
-    const byDataset = groupByDataset(await this.#replicas.ofDatasets(idsOf(done), tx));
-    const copies = new Map<ProvenItem, Replica>();
-    for (const entry of done) {
-      const copy = (byDataset.get(entry.item.datasetId) ?? []).find((replica) => isCopyOf(replica, entry));
-      if (copy !== undefined) copies.set(entry, copy);
-    }
-    return copies;
+    if (rows.length === 0) return;
+    await tx.execute(sql`
+      insert into longshore.dataset_replicas
+        (id, dataset_id, user_id, provider, endpoint, region, bucket, secret_id, generation, object_key, state, attempt,
+         size_bytes, object_sha256, version_id, preferred, completed_at, verified_at)
+      select id, "datasetId", "userId", provider, endpoint, region, bucket, "secretId", generation, "objectKey", state,
+         attempt, "sizeBytes", "objectSha256", "versionId", preferred, now(), now()
+      from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        as r (id text, "datasetId" text, "userId" text, provider text, endpoint text, region text, bucket text,
+              "secretId" text, generation integer, "objectKey" text, state text, attempt integer, "sizeBytes" bigint,
+              "objectSha256" text, "versionId" text, preferred boolean)
+      on conflict do nothing`);
   }
 
   async #writeBack(
     tx: Transaction,
     settled: readonly ProvenItem[],
     copies: ReadonlyMap<ProvenItem, Replica>,
+    byDataset: ReadonlyMap<string, Replica[]>,
   ): Promise<void> {
     if (settled.length === 0) return;
-    const ids = [...copies.values()].map((copy) => copy.id);
-    await tx.update(datasetReplicas).set({ preferred: true }).where(inArray(datasetReplicas.id, ids));
+    const passedOver = [...copies.values()].filter((copy) => !copy.preferred);
+    const ids = passedOver.map((copy) => copy.id);
+    if (ids.length > 0)
+      await tx.update(datasetReplicas).set({ preferred: true }).where(inArray(datasetReplicas.id, ids));
+    // The views below are of the rows as they are now.
+    for (const copy of passedOver) copy.preferred = true;
     await this.#proveSources(tx, settled);
-    await this.#writeViews(tx, settled);
+    await this.#writeViews(tx, settled, byDataset);
     await this.#endItems(tx, settled, copies);
   }
 
@@ -146,8 +146,11 @@ export class Settler {
   }
 
   /** What readers of the old columns see, and the facts that rows from before Longshore lack. */
-  async #writeViews(tx: Transaction, settled: readonly ProvenItem[]): Promise<void> {
-    const byDataset = groupByDataset(await this.#replicas.ofDatasets(idsOf(settled), tx));
+  async #writeViews(
+    tx: Transaction,
+    settled: readonly ProvenItem[],
+    byDataset: ReadonlyMap<string, Replica[]>,
+  ): Promise<void> {
     const facts = settled.flatMap(({ item, outcome }) => {
       const view = storageViewOf(byDataset.get(item.datasetId) ?? []);
       if (view === undefined) return [];
@@ -209,6 +212,16 @@ export class Settler {
               sha text, version text)
       where i.run_id = f."runId" and i.dataset_id = f."datasetId"`);
   }
+}
+
+/** The row of each copy. An address that another row has taken belongs to that row, unless it proved itself too. */
+function copiesOf(byDataset: ReadonlyMap<string, Replica[]>, done: readonly ProvenItem[]): Map<ProvenItem, Replica> {
+  const copies = new Map<ProvenItem, Replica>();
+  for (const entry of done) {
+    const copy = (byDataset.get(entry.item.datasetId) ?? []).find((replica) => isCopyOf(replica, entry));
+    if (copy !== undefined) copies.set(entry, copy);
+  }
+  return copies;
 }
 
 function isCopyOf(replica: Replica, { outcome, destination }: ProvenItem): boolean {

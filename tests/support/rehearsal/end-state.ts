@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { forEachOf } from '@/lib/migration/runs/for-each-of.ts';
 import { datasetIdOfManifest, isManifestKey } from '@/lib/placement/manifest-key.ts';
 import { oldPath } from '@/tests/support/old-application.ts';
 import type { Ledger } from '@/tests/support/rehearsal/seeding.ts';
@@ -20,6 +21,9 @@ interface Copy {
   object_sha256: string | null;
   verified: boolean;
 }
+
+/** Datasets that are looked at together. */
+const AT_ONCE = 8;
 
 /** Everything that does not hold, one sentence each. Empty: the rehearsal succeeded. */
 export async function faultsOf(stage: Stage, ledger: Ledger): Promise<string[]> {
@@ -68,10 +72,11 @@ async function copyFaults(
   { untouched }: Ledger,
 ): Promise<string[]> {
   const faults: string[] = [];
+  const byDataset = groupedByDataset(copies);
   for (const copy of copies) if (!rows.has(copy.dataset_id)) faults.push(`a copy of ${copy.dataset_id} has no row`);
-  for (const { id, object_sha256, status } of rows.values()) {
-    if (untouched.has(id)) continue;
-    const own = copies.filter((copy) => copy.dataset_id === id);
+  await forEachOf([...rows.values()], AT_ONCE, async ({ id, object_sha256, status }) => {
+    if (untouched.has(id)) return;
+    const own = byDataset.get(id) ?? [];
     if (status !== 'ready' || own.some((copy) => copy.state !== 'completed' || !copy.verified))
       faults.push(`${id} is not settled: ${own.map((copy) => `${copy.provider} ${copy.state}`).join(', ')}`);
     for (const [provider, { objects }] of [
@@ -85,8 +90,19 @@ async function copyFaults(
       else if ((await hashOf(objects.stream(copy.object_key))) !== object_sha256)
         faults.push(`${id}: ${copy.object_key} in ${provider} has another hash`);
     }
-  }
+  });
   return faults;
+}
+
+/** Looked up once a dataset: a search through all copies each time would grow with the square of the datasets. */
+function groupedByDataset(copies: readonly Copy[]): Map<string, Copy[]> {
+  const groups = new Map<string, Copy[]>();
+  for (const copy of copies) {
+    const group = groups.get(copy.dataset_id);
+    if (group === undefined) groups.set(copy.dataset_id, [copy]);
+    else group.push(copy);
+  }
+  return groups;
 }
 
 async function untouchedFaults(
@@ -141,8 +157,8 @@ async function orphanFaults(stage: Stage, copies: readonly Copy[], { foreignKeys
 /** What an old training job does, for every dataset of the old application. */
 async function jobFaults({ old }: Stage, { living }: Ledger): Promise<string[]> {
   const faults: string[] = [];
-  for (const [id, { userId, sha256 }] of living) {
-    if (sha256 === null) continue;
+  await forEachOf([...living], AT_ONCE, async ([id, { userId, sha256 }]) => {
+    if (sha256 === null) return;
     try {
       const bytes = await old.download(userId, id);
       const path = (await old.find(userId, id))?.storage_path;
@@ -152,7 +168,7 @@ async function jobFaults({ old }: Stage, { living }: Ledger): Promise<string[]> 
     } catch (error) {
       faults.push(`an old job does not find ${id}: ${error instanceof Error ? error.message : error}`);
     }
-  }
+  });
   return faults;
 }
 
