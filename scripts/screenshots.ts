@@ -37,7 +37,7 @@ async function take(browser: Browser, site: FurnishedSite, wanted: readonly stri
 
 /** Nothing loads any more. The event stream stays open for ever, so that silence on the network cannot be waited for. */
 async function settle(page: Page): Promise<void> {
-  await page.waitForFunction(() => document.querySelector('[role="status"][aria-label="Loading"]') === null);
+  await page.waitForFunction(() => document.querySelector('[role="status"][aria-label]') === null);
   await page.evaluate(() => document.fonts.ready.then(() => undefined));
 }
 

@@ -3,6 +3,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app.tsx';
 import { isTransient } from './shared/api/client.ts';
+import { applyStoredTheme } from './shared/theme.ts';
 import './styles.css';
 
 const queries = new QueryClient({
@@ -11,6 +12,7 @@ const queries = new QueryClient({
   },
 });
 
+applyStoredTheme();
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');
 createRoot(root).render(

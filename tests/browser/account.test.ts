@@ -5,9 +5,10 @@ import { browserLab } from '../support/page/shared-browser.ts';
 const lab = browserLab();
 
 test('signs in with a key, refuses a wrong one, and signs out', async () => {
-  const { page, close } = await openPage(lab.browser, { baseURL: lab.site.server.url });
+  const { page, close } = await openPage(lab.browser, { baseURL: lab.site.server.url, colorScheme: 'dark' });
   await page.goto('/');
   await page.getByLabel('API key').fill('ls_wrong');
+  expect(await page.locator('html').getAttribute('class')).toBe('dark');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('alert').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);

@@ -39,6 +39,7 @@ test('a secret is tested in stages, stored, rotated, and deleted when nothing de
 
   await fillKey(page, newKey('reader', ['s3:PutObject']));
   await page.getByLabel('Bucket', { exact: true }).fill('ada-datasets');
+  await page.getByText('Another store than AWS, or roles').click();
   await page.getByLabel('Endpoint').fill(s3.url);
   await page.getByRole('button', { name: 'Test only' }).click();
   await page.getByRole('button', { name: 'Use region eu-west-1' }).click();
@@ -52,6 +53,8 @@ test('a secret is tested in stages, stored, rotated, and deleted when nothing de
   await inUse.getByText(`ends with ${s3.accessKeyId.slice(-4)}`).waitFor();
   await inUse.getByText('Everything that was tested works.').waitFor();
   expect(await secretField(page).inputValue()).toBe('');
+  await inUse.getByText('stages with nothing to remark').click();
+  await inUse.getByText('Large objects can be written in parts.').waitFor();
 
   const next = newKey('successor');
   await fillKey(page, next);

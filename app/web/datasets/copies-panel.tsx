@@ -23,7 +23,7 @@ export function CopiesPanel({ dataset }: { dataset: Dataset }) {
   return (
     <div className="flex flex-col gap-4">
       <div className="flex flex-wrap items-center justify-between gap-3">
-        <p className="max-w-xl text-sm text-muted">
+        <p className="max-w-2xl text-sm text-muted">
           “Verified” means read back from the store and hashed, not only that the store said yes.
         </p>
         <span className="flex flex-wrap gap-2">

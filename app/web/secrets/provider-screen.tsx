@@ -79,7 +79,7 @@ function Stored({ secrets: { active, waiting, superseded } }: { secrets: Provide
             reached by it any more.
           </Note>
         )}
-        {shown.report !== null && <TestReport report={shown.report} />}
+        {shown.report !== null && <TestReport report={shown.report} folded />}
         {active !== undefined && waiting !== undefined && <Waiting secret={waiting} />}
       </div>
     </Panel>

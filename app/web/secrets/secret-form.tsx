@@ -30,20 +30,32 @@ export function SecretForm({ provider, stored }: { provider: ProviderDescription
     event.preventDefault();
     actions.save.mutate({});
   };
+  const [usual, rare] = [provider.fields.filter((one) => !isRare(one)), provider.fields.filter(isRare)];
+  const fields = (some: readonly ProviderField[]) =>
+    some.map((field) => (
+      <FieldInput
+        key={field.name}
+        field={field}
+        value={values[field.name] ?? ''}
+        fault={faultOf(actions.error, field)}
+        set={set}
+        stored={stored}
+      />
+    ));
+  const [unfolded] = useState(() => rare.some(({ name }) => values[name] !== ''));
   const busy = actions.test.isPending || actions.save.isPending;
   const incomplete = provider.fields.some((field) => isMissing(field, values, stored));
   return (
     <form onSubmit={submit} className="flex flex-col gap-4" autoComplete="off">
-      {provider.fields.map((field) => (
-        <FieldInput
-          key={field.name}
-          field={field}
-          value={values[field.name] ?? ''}
-          fault={faultOf(actions.error, field)}
-          set={set}
-          stored={stored}
-        />
-      ))}
+      {fields(usual)}
+      {rare.length > 0 && (
+        <details open={unfolded || rare.some((field) => faultOf(actions.error, field) !== undefined)}>
+          <summary className="cursor-pointer text-sm font-medium text-muted hover:text-ink">
+            Another store than AWS, or roles
+          </summary>
+          <div className="mt-4 flex flex-col gap-4">{fields(rare)}</div>
+        </details>
+      )}
       <div className="flex flex-wrap gap-2">
         <Button look="primary" type="submit" disabled={busy || incomplete}>
           {actions.save.isPending ? 'Testing and saving …' : 'Test and save'}
@@ -66,6 +78,13 @@ export function SecretForm({ provider, stored }: { provider: ProviderDescription
       )}
     </form>
   );
+}
+
+/** Most people never need these. */
+const RARE: readonly string[] = ['endpoint', 'role_arn', 'sagemaker_role_arn'].map((name) => `metadata.aws.${name}`);
+
+function isRare({ name }: ProviderField): boolean {
+  return RARE.includes(name);
 }
 
 function isMissing(field: ProviderField, values: Values, stored: SecretView | undefined): boolean {

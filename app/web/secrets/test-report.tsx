@@ -3,8 +3,9 @@ import { CircleAlert, CircleCheck, CircleMinus, CircleX, LoaderCircle } from 'lu
 import type { CheckResult, DoctorReport } from '../shared/api/types.ts';
 import { formatAgo, formatMoment } from '../shared/format.ts';
 
-/** What each stage of a test found, what is missing, and how to mend it. */
-export function TestReport({ report }: { report: DoctorReport }) {
+/** What each stage of a test found, what is missing, and how to mend it. `folded`: what is well is shown on request. */
+export function TestReport({ report, folded = false }: { report: DoctorReport; folded?: boolean }) {
+  const [quiet, told] = folded ? split(report.checks) : [[], report.checks];
   return (
     <div className="flex flex-col gap-3">
       <p className="text-sm">
@@ -13,12 +14,33 @@ export function TestReport({ report }: { report: DoctorReport }) {
           Tested {formatAgo(report.started_at)} in {formatDuration(report.duration_ms)}.
         </span>
       </p>
-      <ol className="divide-y divide-line rounded-md border border-line text-sm">
-        {report.checks.map((check) => (
-          <Check key={check.id} check={check} />
-        ))}
-      </ol>
+      <Checks checks={told} />
+      {quiet.length > 0 && (
+        <details>
+          <summary className="cursor-pointer text-sm text-muted hover:text-ink">
+            {quiet.length} stages with nothing to remark
+          </summary>
+          <div className="mt-2">
+            <Checks checks={quiet} />
+          </div>
+        </details>
+      )}
     </div>
+  );
+}
+
+function split(checks: readonly CheckResult[]): [quiet: CheckResult[], told: CheckResult[]] {
+  return [checks.filter(({ status }) => status !== 'failed'), checks.filter(({ status }) => status === 'failed')];
+}
+
+function Checks({ checks }: { checks: readonly CheckResult[] }) {
+  if (checks.length === 0) return null;
+  return (
+    <ol className="divide-y divide-line rounded-md border border-line text-sm">
+      {checks.map((check) => (
+        <Check key={check.id} check={check} />
+      ))}
+    </ol>
   );
 }
 

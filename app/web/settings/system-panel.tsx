@@ -44,7 +44,7 @@ export function SystemPanel() {
           <Panel title="Checks">
             <Rows>
               {Object.entries({ ...installation.checks, ...installation.store_checks }).map(([name, result]) => (
-                <Row key={name} term={name.charAt(0).toUpperCase() + name.slice(1)}>
+                <Row key={name} term={spoken(name)}>
                   <Badge tone={result === 'ok' ? 'good' : 'bad'}>{result}</Badge>
                 </Row>
               ))}
@@ -107,4 +107,9 @@ function StoreRow({ term, store }: { term: string; store: Store | null }) {
       {place !== '' && <span className="block text-xs text-muted">{place}</span>}
     </Row>
   );
+}
+
+/** `base_store` -> `Base store` */
+function spoken(name: string): string {
+  return name.charAt(0).toUpperCase() + name.slice(1).replaceAll('_', ' ');
 }

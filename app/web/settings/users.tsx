@@ -36,7 +36,7 @@ export function Users() {
         <p className="max-w-2xl text-sm text-muted">
           {auth_mode === 'supabase'
             ? 'Whoever signs in with Supabase Auth appears here by itself.'
-            : 'Everybody sees the own datasets only. Admins also run the installation.'}
+            : 'Everybody sees only their own datasets. Admins also run the installation.'}
         </p>
         {auth_mode === 'local' && (
           <Button look="primary" onClick={() => setMaking('user')}>
@@ -112,7 +112,7 @@ function UserTable({ users }: { users: readonly User[] }) {
         id: 'actions',
         header: () => <span className="sr-only">Actions</span>,
         cell: ({ row }) => (row.original.id === me.id ? null : <UserActions user={row.original} />),
-        meta: { align: 'right', className: 'w-24 sm:w-52' },
+        meta: { align: 'right', className: 'w-28 sm:w-60' },
       },
     ],
     [me.id],

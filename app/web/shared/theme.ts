@@ -14,6 +14,11 @@ function apply(theme: Theme): void {
   document.documentElement.style.colorScheme = dark ? 'dark' : 'light';
 }
 
+/** Before the first screen is drawn, whoever is signed in. */
+export function applyStoredTheme(): void {
+  apply(storedTheme());
+}
+
 /** The theme a person chose, kept in this browser; `system` follows the machine as it changes. */
 export function useTheme(): [Theme, (theme: Theme) => void] {
   const [theme, setTheme] = useState<Theme>(storedTheme);

@@ -5,6 +5,7 @@ import { Badge } from '../shared/ui/badge.tsx';
 import { CopyButton } from '../shared/ui/copy.tsx';
 import { Checkbox } from '../shared/ui/field.tsx';
 import { Panel } from '../shared/ui/panel.tsx';
+import { Loading } from '../shared/ui/states.tsx';
 import type { LogLine, Story } from './job-story.ts';
 import type { Followed } from './use-job-story.ts';
 
@@ -15,6 +16,7 @@ const NEAR_PIXELS = 24;
 
 export function JobLog({ followed: { story, link } }: { followed: Followed }) {
   const [follow, setFollow] = useState(true);
+  if (story === undefined) return <Loading />;
   return (
     <Panel
       title="Log"
@@ -25,17 +27,16 @@ export function JobLog({ followed: { story, link } }: { followed: Followed }) {
           {link === 'live' && <Badge tone="accent">live</Badge>}
           {link === 'lost' && <Badge tone="warn">connection lost, trying again</Badge>}
           <Checkbox label="Follow" checked={follow} onChecked={setFollow} />
-          <CopyButton label="Copy log" text={() => (story?.lines ?? []).map(({ text }) => `${text}\n`).join('')} />
+          <CopyButton label="Copy log" text={() => story.lines.map(({ text }) => `${text}\n`).join('')} />
         </>
       }
     >
-      <Lines lines={story?.lines ?? []} follow={follow} onLeave={() => setFollow(false)} />
+      <Lines lines={story.lines} follow={follow} onLeave={() => setFollow(false)} />
     </Panel>
   );
 }
 
-function describe(story: Story | undefined): string | undefined {
-  if (story === undefined) return undefined;
+function describe(story: Story): string {
   const all = story.lines.length + story.dropped;
   const shown = Math.min(story.lines.length, MOST_DRAWN);
   if (all === shown) return `${formatCount(all)} lines`;

@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import { LineChart } from '../shared/charts/lazy-charts.tsx';
 import { formatCount } from '../shared/format.ts';
 import { Panel } from '../shared/ui/panel.tsx';
-import { EmptyState } from '../shared/ui/states.tsx';
+import { EmptyState, Loading } from '../shared/ui/states.tsx';
 import { type MetricPoint, type Story, thinned } from './job-story.ts';
 
 const MOST_CHARTS = 12;
@@ -20,6 +20,7 @@ export function JobMetrics({ story }: { story: Story | undefined }) {
     () => [...(story?.metrics ?? [])].sort(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b)),
     [story],
   );
+  if (story === undefined) return <Loading />;
   if (metrics.length === 0) {
     return (
       <EmptyState title="No metrics yet">

@@ -1,14 +1,15 @@
 import type { TrainingJobState } from '../shared/api/types.ts';
 import { formatMoment, formatSeconds } from '../shared/format.ts';
 import { Badge } from '../shared/ui/badge.tsx';
-import { EmptyState } from '../shared/ui/states.tsx';
+import { EmptyState, Loading } from '../shared/ui/states.tsx';
 import { storeName } from '../storage/words.ts';
 import type { Step, Story } from './job-story.ts';
 import { STATE_TONES, spoken } from './job-words.ts';
 
 /** States and stages of every attempt, with the time from each to the next. */
 export function JobSteps({ story }: { story: Story | undefined }) {
-  const steps = story?.steps ?? [];
+  if (story === undefined) return <Loading />;
+  const { steps } = story;
   if (steps.length === 0) return <EmptyState title="Nothing has happened yet" />;
   return (
     <ol className="divide-y divide-line rounded-lg border border-line bg-surface text-sm">

@@ -74,15 +74,17 @@ export function StartJob() {
       <Panel title="What and where">
         <div className="flex flex-col gap-4">
           <DatasetPicker value={wanted.datasetId} onValue={(id) => setDatasetId(id)} />
-          <Select
-            label="Runs on"
-            value={wanted.target}
-            options={TARGETS}
-            onValue={(target) => {
-              set({ machine: {} });
-              setTarget(target === 'local' ? '' : target);
-            }}
-          />
+          <div className="grid gap-3 sm:grid-cols-2">
+            <Select
+              label="Runs on"
+              value={wanted.target}
+              options={TARGETS}
+              onValue={(target) => {
+                set({ machine: {} });
+                setTarget(target === 'local' ? '' : target);
+              }}
+            />
+          </div>
           <MachineOptions
             target={wanted.target}
             machine={wanted.machine}

@@ -36,7 +36,11 @@ export function useJobStory(id: string): Followed {
         timer ??= setTimeout(show, GATHER_MS);
       });
     }
-    source.addEventListener('open', turn('live'));
+    // What was said before comes at once: shown together with it, nothing looks empty for a moment.
+    source.addEventListener('open', () => {
+      if (link !== 'ended') link = 'live';
+      timer ??= setTimeout(show, GATHER_MS);
+    });
     source.addEventListener('error', turn('lost'));
     source.addEventListener('end', () => {
       source.close();

@@ -38,7 +38,7 @@ async function moveTo(page: Page, path: string): Promise<void> {
 /** Nothing loads any more. The event stream stays open for ever, so that silence on the network cannot be waited for. */
 async function settled(page: Page): Promise<void> {
   await page.locator('h1, [role="dialog"], [role="alertdialog"]').first().waitFor();
-  await page.waitForFunction(() => document.querySelector('[role="status"][aria-label^="Loading"]') === null);
+  await page.waitForFunction(() => document.querySelector('[role="status"][aria-label]') === null);
 }
 
 async function expectWithin(page: Page, name: string): Promise<void> {

@@ -38,7 +38,7 @@ export function PageHeader({ title, description, back, actions, badge }: PageHea
             ref={heading}
             tabIndex={-1}
             title={title}
-            className="min-w-0 truncate text-xl font-semibold tracking-tight outline-none"
+            className="min-w-0 text-xl max-sm:break-words sm:truncate font-semibold tracking-tight outline-none"
           >
             {title}
           </h1>

@@ -44,7 +44,7 @@ export function Facts({ children, columns = 4 }: { children: ReactNode; columns?
   return (
     <dl
       className={clsx(
-        'grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-line sm:grid-cols-3',
+        'grid grid-cols-2 gap-px overflow-hidden rounded-lg border border-line bg-surface sm:grid-cols-3',
         { 3: 'lg:grid-cols-3', 4: 'lg:grid-cols-4', 5: 'lg:grid-cols-5' }[columns],
       )}
     >
@@ -65,7 +65,7 @@ export function Fact({
   children: ReactNode;
 }) {
   return (
-    <div className="min-w-0 bg-surface px-4 py-3" title={title}>
+    <div className="min-w-0 px-4 py-3 shadow-[0_0_0_1px_var(--line)]" title={title}>
       <dt className="text-xs text-muted">{term}</dt>
       <dd className="tabular mt-0.5 truncate text-base font-semibold">{children}</dd>
       {detail !== undefined && <dd className="tabular truncate text-xs text-muted">{detail}</dd>}

@@ -23,7 +23,7 @@ export function EstimatePanel() {
   return (
     <div className="flex flex-col gap-4">
       <div className="flex flex-wrap items-center justify-between gap-3">
-        <p className="max-w-xl text-sm text-muted">
+        <p className="max-w-2xl text-sm text-muted">
           What moving everything to S3 would take. Nothing is changed by looking; up to 32 MiB are read to learn the
           speed.
         </p>

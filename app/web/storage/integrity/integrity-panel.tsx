@@ -52,7 +52,7 @@ function Head({ settings, isRunning }: { settings: ScrubState['settings']; isRun
   const { start, repair } = useIntegrityActions();
   return (
     <div className="flex flex-wrap items-center justify-between gap-3">
-      <p className="max-w-xl text-sm text-muted">
+      <p className="max-w-2xl text-sm text-muted">
         Every copy is read back and hashed within {intervalWords(settings.interval_seconds)}, at no more than{' '}
         {formatBytes(settings.bytes_per_second)}/s. What is lost or damaged is made anew from a good copy.
       </p>

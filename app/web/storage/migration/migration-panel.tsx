@@ -23,7 +23,7 @@ export function MigrationPanel() {
   return (
     <div className="flex flex-col gap-4">
       <div className="flex flex-wrap items-center justify-between gap-3">
-        <p className="max-w-xl text-sm text-muted">
+        <p className="max-w-2xl text-sm text-muted">
           Each dataset is copied to S3, read back and hashed before it counts. Nothing is deleted at its source.
         </p>
         {plan}

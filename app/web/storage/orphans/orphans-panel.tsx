@@ -27,7 +27,7 @@ export function OrphansPanel() {
   return (
     <div className="flex flex-col gap-4">
       <div className="flex flex-wrap items-center justify-between gap-3">
-        <p className="max-w-xl text-sm text-muted">
+        <p className="max-w-2xl text-sm text-muted">
           Objects under our keys that no row knows: after a restored backup, a lost database, a copied bucket. They are
           never served. Nothing younger than six hours is listed.
         </p>
