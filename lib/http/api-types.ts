@@ -61,6 +61,9 @@ export interface DownloadLocation {
   fallback_reason?: string;
 }
 
+/** Which copy a download would read now. */
+export type ServingCopy = Pick<DownloadLocation, 'provider' | 'fallback_reason'>;
+
 export type AwsPolicies = z.infer<typeof policiesView>;
 
 export interface SecretsOverview {

@@ -10,7 +10,7 @@ import { Panel } from '../shared/ui/panel.tsx';
 import { ErrorState, Note } from '../shared/ui/states.tsx';
 import { useToast } from '../shared/ui/toast.tsx';
 import { providerName, replicaState } from './copy-badges.tsx';
-import { PassedOver, useDownloadLocation } from './download-location.tsx';
+import { PassedOver, useServingCopy } from './download-location.tsx';
 
 interface Verified {
   replicas: CheckedReplica[];
@@ -18,7 +18,7 @@ interface Verified {
 
 export function CopiesPanel({ dataset }: { dataset: Dataset }) {
   const actions = useCopyActions(dataset);
-  const serving = useDownloadLocation(dataset);
+  const serving = useServingCopy(dataset);
   const busy = actions.verify.isPending || actions.repair.isPending;
   return (
     <div className="flex flex-col gap-4">
@@ -47,7 +47,7 @@ export function CopiesPanel({ dataset }: { dataset: Dataset }) {
         ))}
       </ul>
       {serving.isError && <ErrorState error={serving.error} />}
-      {serving.isSuccess && <PassedOver location={serving.data} />}
+      {serving.isSuccess && <PassedOver copy={serving.data} />}
       <Panel title="Identity" description="The same wherever the bytes lie: compare after a download with sha256sum">
         <dl className="flex flex-col gap-3 text-sm">
           <Hash label="Content, the normalised JSONL" value={dataset.content_sha256} />

@@ -1,24 +1,33 @@
 import { useQuery } from '@tanstack/react-query';
 import { api } from '../shared/api/client.ts';
-import type { Dataset, DownloadLocation } from '../shared/api/types.ts';
+import type { Dataset, DownloadLocation, ServingCopy } from '../shared/api/types.ts';
 import { Note } from '../shared/ui/states.tsx';
 import { providerName } from './copy-badges.tsx';
 
 const HOUR_SECONDS = 3600;
 
-/** An address from the copy that answers now, asked for anew each time: it may not be the one that is read usually. */
-export function useDownloadLocation({ id, status, replicas }: Dataset) {
-  const copies = replicas.map(({ key, state }) => `${key} ${state}`).join();
+/** An address from the copy that answers now, made for somebody who asked for one: that is written down. */
+export function useDownloadLocation({ id }: Dataset) {
   return useQuery({
-    queryKey: ['download-url', id, copies],
+    queryKey: ['download-url', id],
     queryFn: ({ signal }) =>
       api<DownloadLocation>(`/api/training/dataset/${id}/download-url`, {
         query: { expires_in: HOUR_SECONDS },
         signal,
       }),
-    enabled: status === 'ready',
     staleTime: 0,
     gcTime: 0,
+  });
+}
+
+/** Which copy answers now; asked again when a copy changes. */
+export function useServingCopy({ id, status, replicas }: Dataset) {
+  const copies = replicas.map(({ key, state }) => `${key} ${state}`).join();
+  return useQuery({
+    queryKey: ['serving', id, copies],
+    queryFn: ({ signal }) => api<ServingCopy>(`/api/training/dataset/${id}/serving`, { signal }),
+    enabled: status === 'ready',
+    staleTime: 0,
   });
 }
 
@@ -37,7 +46,7 @@ const WHY: Readonly<Record<string, string>> = {
 };
 
 /** Why a download does not come from the copy that the phase prefers; nothing when it does. */
-export function PassedOver({ location: { fallback_reason: reason } }: { location: DownloadLocation }) {
+export function PassedOver({ copy: { fallback_reason: reason } }: { copy: ServingCopy }) {
   if (reason === undefined) return null;
   const [provider = '', ...words] = reason.split('_');
   const why = words.join('_');

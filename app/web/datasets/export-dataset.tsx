@@ -79,7 +79,7 @@ function Address({ dataset }: { dataset: Dataset }) {
             Whoever has this address can read the dataset until {formatMoment(location.data.expires_at)}. It is served
             by {providerName(location.data.provider)}.
           </p>
-          <PassedOver location={location.data} />
+          <PassedOver copy={location.data} />
         </>
       )}
     </div>
