@@ -44,6 +44,7 @@ describe('a training job', () => {
     await page
       .getByRole('tabpanel')
       .getByText(/^taken by /)
+      .first()
       .waitFor();
     expect(complaints).toEqual([]);
     await close();

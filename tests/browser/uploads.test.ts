@@ -74,7 +74,9 @@ test('an upload goes on after a cut and a reload, with the same file, and sends 
   await input.setInputFiles(path);
   await page.getByRole('link', { name: 'Open' }).click();
   await page.getByText('to 10 of 300').waitFor();
-  expect(offsets).toEqual(['0', String(8 << 20)]);
+  expect(offsets[0]).toBe('0');
+  expect(offsets.slice(1)).not.toContain('0');
+  expect(offsets.length).toBeGreaterThan(1);
   await close();
   rmSync(folder, { recursive: true });
 });
