@@ -79,7 +79,7 @@ test('an upload goes on after a cut and a reload, with the same file, and sends 
   expect(offsets.length).toBeGreaterThan(1);
   await close();
   rmSync(folder, { recursive: true });
-});
+}, 60_000);
 
 test('an upload is paused, goes on, and is given up on the server too', async () => {
   const { page, close } = await lab.open('/datasets');
