@@ -62,5 +62,6 @@ try {
 } catch (error) {
   process.exitCode = exitCodeOf(error);
 } finally {
+  // That there is no connection was told above, by the command that waited for it.
   await (await connection?.catch(() => undefined))?.close();
 }

@@ -98,7 +98,9 @@ class JsonLines {
 
   async end(): Promise<void> {
     this.#stream.end();
-    await finished(this.#stream).catch(() => undefined);
+    await finished(this.#stream).catch((error: Error) => {
+      this.#failure ??= error;
+    });
     this.#check();
   }
 

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import type { ZodType, z } from 'zod';
 import type { Application } from '@/lib/composition.ts';
-import { LongshoreError, messageOf } from '@/lib/errors.ts';
+import { LongshoreError } from '@/lib/errors.ts';
 import { readJson } from '@/lib/http/body.ts';
+import { logFailure } from '@/lib/http/log-failure.ts';
 import { requireOwnOrigin } from '@/lib/http/origin.ts';
 import type { JobClaim, Principal } from '@/lib/http/principal.ts';
-import { isInternal, problemResponse, statusOf } from '@/lib/http/problem.ts';
+import { problemResponse } from '@/lib/http/problem.ts';
 import { currentApplication } from '@/lib/http/request-scope.ts';
 import { withWorkContext, workContext } from '@/lib/observability/request-context.ts';
 
@@ -95,7 +96,7 @@ async function answer<A extends Auth, Q extends ZodType, B extends ZodType>(
     response.headers.set('X-Request-Id', requestId);
     return response;
   } catch (error) {
-    await logFailure(error);
+    await tellOf(error);
     return problemResponse(error, requestId);
   }
 }
@@ -175,9 +176,8 @@ function nextRequestId(): string {
   return `${PROCESS_TAG}-${requests.toString(36).padStart(4, '0')}`;
 }
 
-async function logFailure(error: unknown): Promise<void> {
+/** Where there is no application there is no log: that it could not be composed is told by whoever started it. */
+async function tellOf(error: unknown): Promise<void> {
   const app = await currentApplication().catch(() => undefined);
-  if (app === undefined) return;
-  if (isInternal(error)) app.log.error({ err: error }, `request failed: ${messageOf(error)}`);
-  else app.log.debug({ status: statusOf(error) }, `request refused: ${messageOf(error)}`);
+  if (app !== undefined) logFailure(app.log, error);
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { ingestToSpool } from '@/lib/ingest/ingest.ts';
 import type { IngestPool } from '@/lib/ingest/pool/ingest-pool.ts';
-import type { IngestOptions, IngestReport, IngestResult } from '@/lib/ingest/types.ts';
+import type { FormatChoice, IngestOptions, IngestReport, IngestResult } from '@/lib/ingest/types.ts';
 import { inChunks } from '@/tests/support/chunks.ts';
 import type { FuzzCase } from './fuzz-case.ts';
 
@@ -27,14 +27,26 @@ export async function judge(fuzzed: FuzzCase, pool: IngestPool, codes: ReadonlyS
       expect((await readdir(directory)).length === 0, 'a rejected file left something behind');
       return false;
     }
-    await expectCanonical(await readFile(result.spooled.path), result, { directory, pool });
+    const format = options.format === 'auto' ? 'auto' : formatOfKind(result.report.kind);
+    await expectCanonical(await readFile(result.spooled.path), result, { directory, pool, format });
     return true;
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
+/**
+ * Where somebody said what a file is, its fields may say something else: a ranking read as prompts keeps its answers as
+ * they are. Its output is what it is under the same choice only.
+ */
+function formatOfKind(kind: IngestReport['kind']): FormatChoice {
+  if (kind === 'unpaired') return 'kto';
+  return kind === 'segments' ? 'template_free' : (kind ?? 'auto');
+}
+
 interface Place {
+  /** How its own output is to be read. */
+  format?: FormatChoice;
   directory: string;
   pool: IngestPool;
   chunkSizes?: readonly number[];
@@ -63,7 +75,7 @@ async function expectCanonical(object: Buffer, { report, spooled }: IngestResult
   const lines = text.slice(0, -1).split('\n');
   for (const line of lines) expect(typeof JSON.parse(line) === 'object', 'a record is no object');
   expect(lines.length === report.records.written && lines.length === spooled?.records, 'the count is wrong');
-  const again = await ingest(content, { fileName: 'again.jsonl', format: 'auto' }, place);
+  const again = await ingest(content, { fileName: 'again.jsonl', format: place.format ?? 'auto' }, place);
   expect(again.report.outcome === 'accepted', `its own output is refused: ${JSON.stringify(again.report.findings[0])}`);
   expect(again.report.kind === report.kind, `its own output is ${again.report.kind} instead of ${report.kind}`);
   expect(again.spooled?.contentSha256 === spooled?.contentSha256, 'normalising twice changes the content');

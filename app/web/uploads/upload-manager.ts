@@ -110,6 +110,7 @@ export class UploadManager {
     this.#drop(id);
     work?.stopCheck?.();
     await work?.earlier?.forget();
+    // Where the server cannot be told, it removes what it holds when the upload expires.
     if (step === 'sending' || step === 'paused' || step === 'failed')
       await work?.upload?.abort(true).catch(() => undefined);
     this.#sendNext();

@@ -70,6 +70,7 @@ export class EmbeddedServer {
   /** Ends the process after everything is written out. Connections MUST be closed before. May be called twice. */
   async close(): Promise<void> {
     this.#closing = true;
+    // A start that fails is told to whoever waits for `ready`; here it only has to be over.
     await this.#starting?.catch(() => undefined);
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;

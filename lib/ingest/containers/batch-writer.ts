@@ -33,6 +33,11 @@ export class BatchWriter {
     return this.#records;
   }
 
+  /** The batch carries so many findings that it should be cut. */
+  get isFull(): boolean {
+    return this.#findings.length >= MOST_WAITING;
+  }
+
   /** 1-based number that the next record gets. */
   get nextRecord(): number {
     return this.#nextRecord;

@@ -101,8 +101,7 @@ export class ValueCutter {
       case 'valueEnd':
         return this.#endValue(chunk, stop.at, copied);
       case 'separator':
-        this.#separate(chunk, stop.at);
-        return copied;
+        return this.#separate(chunk, stop.at, copied);
       case 'close':
         return this.#framing === 'elements' ? this.#close(chunk, stop.at) : this.#strayClose(chunk, stop.at, copied);
       case 'chunkEnd':
@@ -111,15 +110,15 @@ export class ValueCutter {
   }
 
   #startValue(chunk: Buffer, at: number, copied: number): number {
-    if (this.#framing === 'elements' && this.#expected === 'separator') {
-      this.#reportSyntax(chunk, at, 'A comma is missing between two elements of the array.');
-    }
+    const lacksComma = this.#framing === 'elements' && this.#expected === 'separator';
+    if (lacksComma) this.#reportSyntax(chunk, at, 'A comma is missing between two elements of the array.');
     const { buffer } = this.#writer;
     if (buffer.length + at - copied - this.#lastValueEnd > MAX_GAP_BYTES) this.#cut();
     this.#scanner.enter(chunk[at] ?? 0);
     this.#valueLine = this.#countLines(chunk, at);
-    const from = this.#writer.records === 0 ? at : copied;
-    if (this.#writer.records === 0) {
+    const begins = this.#writer.records === 0;
+    const from = begins ? at : lacksComma ? this.#mend(chunk, { from: copied, at }, ONE_COMMA) : copied;
+    if (begins) {
       this.#batchFirstLine = this.#valueLine;
       buffer.length = 0;
     }
@@ -146,13 +145,15 @@ export class ValueCutter {
     return end;
   }
 
-  #separate(chunk: Buffer, at: number): void {
-    if (this.#framing === 'values') {
-      this.#reportSyntax(chunk, at, 'A comma follows a value that stands alone.', FRAGMENTS_HINT);
-    } else if (this.#expected !== 'separator') {
-      this.#reportSyntax(chunk, at, 'An element is missing before this comma.');
-    }
+  #separate(chunk: Buffer, at: number, copied: number): number {
+    const isWanted = this.#expected === 'separator';
     this.#expected = 'value';
+    if (this.#framing === 'elements') {
+      if (!isWanted) this.#reportSyntax(chunk, at, 'An element is missing before this comma.');
+      return copied;
+    }
+    this.#reportSyntax(chunk, at, 'A comma follows a value that stands alone.', FRAGMENTS_HINT);
+    return this.#writer.records === 0 ? copied : this.#mend(chunk, { from: copied, at }, ONE_SPACE) + 1;
   }
 
   #close(chunk: Buffer, at: number): number {
@@ -212,9 +213,19 @@ export class ValueCutter {
     return this.#line;
   }
 
-  /** The batch ends here, so that the core never sees a wrong separator. */
+  /**
+   * Puts the separator that belongs at `at` into the batch, so that the core sees a right one. To end the batch instead
+   * would make one of each record where all commas are missing, which takes a minute a megabyte.
+   */
+  #mend(chunk: Buffer, { from, at }: { from: number; at: number }, separator: Uint8Array): number {
+    const { buffer } = this.#writer;
+    buffer.append(chunk, from, at);
+    buffer.append(separator, 0, separator.byteLength);
+    return at;
+  }
+
   #reportSyntax(chunk: Buffer, at: number, message: string, hint?: string): void {
-    this.#cut();
+    if (this.#writer.isFull) this.#cut();
     const where = { line: this.#countLines(chunk, at), record: this.#writer.nextRecord, hint };
     this.#writer.report(finding('E_JSON_SYNTAX', 'error', message, where));
   }
@@ -224,6 +235,9 @@ function indexOrEnd(chunk: Buffer, from: number): number {
   const at = chunk.indexOf(LF, from);
   return at === -1 ? chunk.byteLength : at;
 }
+
+const ONE_COMMA = Buffer.from(',');
+const ONE_SPACE = Buffer.from(' ');
 
 const FRAGMENTS_HINT =
   'These are fragments of a JSON array: put [ before the first and ] after the last, or drop the commas.';

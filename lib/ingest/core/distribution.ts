@@ -18,24 +18,28 @@ export class LengthCounter {
   private min = Number.MAX_SAFE_INTEGER;
   private max = 0;
   private readonly counts = new Float64Array(BUCKETS);
+  /** Buckets that are not zero: a batch of one record must not cost a walk over all. */
+  private touched: number[] = [];
 
   add(length: number): void {
     if (length < this.min) this.min = length;
     if (length > this.max) this.max = length;
     const bucket = bucketOf(length);
+    if (this.counts[bucket] === 0) this.touched.push(bucket);
     this.counts[bucket] = (this.counts[bucket] as number) + 1;
   }
 
   /** The counts so far; starts again from nothing. */
   take(): LengthCounts {
     const counts: Record<string, number> = {};
-    this.counts.forEach((count, bucket) => {
-      if (count > 0) counts[bucket] = count;
-    });
+    for (const bucket of this.touched) {
+      counts[bucket] = this.counts[bucket] as number;
+      this.counts[bucket] = 0;
+    }
+    this.touched = [];
     const taken = { min: this.min, max: this.max, counts };
     this.min = Number.MAX_SAFE_INTEGER;
     this.max = 0;
-    this.counts.fill(0);
     return taken;
   }
 }

@@ -88,6 +88,7 @@ async function* replay(
     yield* chunks;
     for (let next = await reader.read(); !next.done; next = await reader.read()) yield next.value;
   } finally {
+    // A file that cannot be read has told so to the read before; giving it back can add nothing to that.
     await reader.cancel().catch(() => undefined);
   }
 }
