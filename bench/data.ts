@@ -3,8 +3,15 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { RealText, realParagraphs } from './real-text.ts';
 
-export type SampleKind = 'chat' | 'alpaca';
+/** What the records look like, and whose words they are: made up, or those of `real-text.ts`. */
+export type SampleKind = 'chat' | 'alpaca' | 'real-chat' | 'real-alpaca';
+
+/** Where the text of records comes from. */
+export interface TextSource {
+  paragraph(sentences: number): string;
+}
 
 const CHUNK_BYTES = 4 * 1024 * 1024;
 const LETTERS = 'etaoinshrdlucmfwypvbgkjqxz';
@@ -22,7 +29,7 @@ export function seededRandom(seed: number): () => number {
 }
 
 /** Made-up prose: 6,000 words whose frequencies fall as in real text, so that it compresses about as real text does. */
-class Prose {
+class Prose implements TextSource {
   readonly #random: () => number;
   readonly #words: string[];
 
@@ -53,7 +60,7 @@ class Prose {
   }
 }
 
-function chatRecord(prose: Prose, random: () => number): unknown {
+function chatRecord(prose: TextSource, random: () => number): unknown {
   const some = (most: number) => 1 + Math.floor(random() * most);
   const system = random() < 0.4 ? [{ role: 'system', content: prose.paragraph(some(2)) }] : [];
   const turns = Array.from({ length: some(4) }, () => [
@@ -63,7 +70,7 @@ function chatRecord(prose: Prose, random: () => number): unknown {
   return { messages: [...system, ...turns.flat()] };
 }
 
-function alpacaRecord(prose: Prose, random: () => number): unknown {
+function alpacaRecord(prose: TextSource, random: () => number): unknown {
   const some = (most: number) => 1 + Math.floor(random() * most);
   const input = random() < 0.5 ? prose.paragraph(some(3)) : '';
   return { instruction: prose.paragraph(1), input, output: prose.paragraph(some(6)) };
@@ -73,7 +80,9 @@ function alpacaRecord(prose: Prose, random: () => number): unknown {
  * Path of a JSONL file of about `sizeBytes` (never less) in the temporary folder, written once and kept for later runs.
  */
 export async function sampleFile(kind: SampleKind, sizeBytes: number, seed = 1): Promise<string> {
-  const name = createHash('sha256').update(`${kind} ${sizeBytes} ${seed} v2`).digest('hex').slice(0, 12);
+  const hash = createHash('sha256').update(`${kind} ${sizeBytes} ${seed} v2`);
+  if (kind.startsWith('real-')) for (const paragraph of realParagraphs()) hash.update(paragraph);
+  const name = hash.digest('hex').slice(0, 12);
   const folder = join(tmpdir(), 'longshore-bench');
   const path = join(folder, `${kind}-${Math.round(sizeBytes / 1_048_576)}MiB-${name}.jsonl`);
   if (existsSync(path)) return path;
@@ -84,8 +93,8 @@ export async function sampleFile(kind: SampleKind, sizeBytes: number, seed = 1):
 }
 
 async function writeSample(path: string, kind: SampleKind, sizeBytes: number, random: () => number): Promise<void> {
-  const prose = new Prose(random);
-  const record = kind === 'chat' ? chatRecord : alpacaRecord;
+  const prose = kind.startsWith('real-') ? new RealText(random, realParagraphs()) : new Prose(random);
+  const record = kind.endsWith('chat') ? chatRecord : alpacaRecord;
   const file = await open(path, 'w');
   try {
     for (let written = 0; written < sizeBytes; ) {

@@ -3,9 +3,18 @@ import { cpus, totalmem } from 'node:os';
 
 /** Prints rows as a Markdown table, so that a result can be pasted into bench/README.md as it is. */
 export function printTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+  printHeader(header);
+  for (const row of rows) printRow(row);
+}
+
+/** For tables whose rows take minutes each: what is there already counts, should the run be ended. */
+export function printHeader(header: readonly string[]): void {
   console.log(`| ${header.join(' | ')} |`);
   console.log(`|${header.map(() => '---').join('|')}|`);
-  for (const row of rows) console.log(`| ${row.join(' | ')} |`);
+}
+
+export function printRow(row: readonly (string | number)[]): void {
+  console.log(`| ${row.join(' | ')} |`);
 }
 
 /** What the figures were taken on: ratios travel between machines, seconds do not. */

@@ -2,7 +2,7 @@
  * Upload to ready over HTTP against `gzip -6` and `pigz -p 2 -6` on the same file in the same run, with the memory of all
  * processes of the server beside it, and the CPU time of a record from 10 MiB on. `--large` adds a 4 GiB upload, which
  * must take no more memory than 256 MiB and no more time a record. Size is compared with what `gzip -6` makes of the
- * normalised content, which is what is compressed.
+ * normalised content, which is what is compressed. `--kind=chat` takes one kind of file alone, `--rounds=1` fewer rounds.
  */
 import { execSync } from 'node:child_process';
 import { createReadStream, readFileSync, statSync } from 'node:fs';
@@ -16,13 +16,19 @@ import { IngestPool } from '../lib/ingest/pool/ingest-pool.ts';
 import { type PrivateServer, startPrivateServer } from '../scripts/private-server.ts';
 import { type SampleKind, sampleFile } from './data.ts';
 import { cpuSeconds, watchMemory } from './process-usage.ts';
-import { describeMachine, median, printTable, secondsOf } from './table.ts';
+import { describeMachine, median, printHeader, printRow, secondsOf } from './table.ts';
 
 const MIB = 2 ** 20;
-const SMALL_BYTES = 10 * MIB;
-const SIZE_BYTES = 256 * MIB;
+const SMALL_MIB = 10;
+const SIZE_MIB = 256;
 const LARGE_COPIES = 16;
-const ROUNDS = 3;
+const ROUNDS = Number(wordOf('rounds') ?? 3);
+const largeOnly = process.argv.includes('--large-only');
+
+/** The value of `--name=value`. */
+function wordOf(name: string): string | undefined {
+  return process.argv.find((word) => word.startsWith(`--${name}=`))?.split('=')[1];
+}
 
 interface StoredDataset {
   id: string;
@@ -131,7 +137,7 @@ async function measureUpload(path: string, copies: number): Promise<Measured> {
 }
 
 async function measureKind(kind: SampleKind): Promise<(string | number)[]> {
-  const path = await sampleFile(kind, SIZE_BYTES);
+  const path = await sampleFile(kind, SIZE_MIB * MIB);
   const rounds: { gzip: number; pigz: number; ours: Measured }[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const gzip = secondsOf(`gzip -6 -c ${path}`);
@@ -141,7 +147,7 @@ async function measureKind(kind: SampleKind): Promise<(string | number)[]> {
   const ratio = (peer: 'gzip' | 'pigz') => median(rounds.map((round) => round.ours.seconds / round[peer])).toFixed(2);
   const ours = rounds.map((round) => round.ours);
   const size = ((ours[0]?.objectBytes ?? 0) / (await gzipBytesOf(path))).toFixed(3);
-  return row(`${kind}, 256 MiB`, ours, [ratio('gzip'), ratio('pigz'), size]);
+  return row(`${kind}, ${SIZE_MIB} MiB`, ours, [ratio('gzip'), ratio('pigz'), size]);
 }
 
 /** What `gzip -6` makes of the normalised content of a file. */
@@ -170,29 +176,28 @@ function row(name: string, ours: readonly Measured[], ratios: readonly string[])
 }
 
 const NO_RATIOS = ['', '', ''];
-const largeOnly = process.argv.includes('--large-only');
-console.log(`${describeMachine()}, medians of ${ROUNDS} rounds\n`);
-const rows: (string | number)[][] = [];
-const small = await sampleFile('chat', SMALL_BYTES);
-rows.push(row('chat, 10 MiB', [await measureUpload(small, 1), await measureUpload(small, 1)], NO_RATIOS));
-if (largeOnly)
-  rows.push(row('chat, 256 MiB', [await measureUpload(await sampleFile('chat', SIZE_BYTES), 1)], NO_RATIOS));
-else rows.push(await measureKind('chat'), await measureKind('alpaca'));
-if (largeOnly || process.argv.includes('--large')) {
-  const large = await measureUpload(await sampleFile('chat', SIZE_BYTES), LARGE_COPIES);
-  rows.push(row('chat, 4 GiB', [large], NO_RATIOS));
+const HEADER = [
+  'upload to ready',
+  'seconds',
+  '/ gzip -6',
+  '/ pigz -p 2 -6',
+  'size / gzip -6',
+  'CPU s',
+  'CPU µs a record',
+  'peak MiB, all processes',
+  'KiB read for a preview',
+];
+const KINDS: readonly SampleKind[] = ['chat', 'alpaca', 'real-chat', 'real-alpaca'];
+
+async function measureAlone(kind: SampleKind, mib: number, copies = 1): Promise<void> {
+  const measured = await measureUpload(await sampleFile(kind, mib * MIB), copies);
+  printRow(row(`${kind}, ${mib * copies} MiB`, [measured], NO_RATIOS));
 }
-printTable(
-  [
-    'upload to ready',
-    'seconds',
-    '/ gzip -6',
-    '/ pigz -p 2 -6',
-    'size / gzip -6',
-    'CPU s',
-    'CPU µs a record',
-    'peak MiB, all processes',
-    'KiB read for a preview',
-  ],
-  rows,
-);
+
+const chosen = KINDS.filter((kind) => kind === wordOf('kind'));
+console.log(`${describeMachine()}, medians of ${ROUNDS} rounds\n`);
+printHeader(HEADER);
+if (chosen.length === 0) await measureAlone('chat', SMALL_MIB);
+if (largeOnly) await measureAlone('chat', SIZE_MIB);
+else for (const kind of chosen.length > 0 ? chosen : KINDS) printRow(await measureKind(kind));
+if (largeOnly || process.argv.includes('--large')) await measureAlone('chat', SIZE_MIB, LARGE_COPIES);
