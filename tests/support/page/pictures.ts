@@ -105,7 +105,11 @@ function trainingPictures({
     { name: 'training', path: '/training' },
     { name: 'training-empty', path: '/training', key: userKeys.get('Grace') },
     { name: 'training-job', path: `/training/${jobId}` },
-    { name: 'training-metrics', path: `/training/${jobId}?tab=metrics` },
+    {
+      name: 'training-metrics',
+      path: `/training/${jobId}?tab=metrics`,
+      prepare: (page) => page.locator('.recharts-line-curve').first().waitFor(),
+    },
     { name: 'training-stages', path: `/training/${jobId}?tab=steps` },
     { name: 'training-start', path: '/training?new=1' },
     {
