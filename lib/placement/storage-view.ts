@@ -50,7 +50,7 @@ export async function writeStorageView(tx: Executor, datasetId: string, replicas
     update public.training_datasets
     set storage_path = ${view.storagePath}, storage_provider = ${view.storageProvider},
         metadata = coalesce(metadata, '{}'::jsonb) || ${metadata}::jsonb, updated_at = now()
-    where id::text = ${datasetId}
+    where id = ${datasetId}
       and (storage_path is distinct from ${view.storagePath}
            or storage_provider is distinct from ${view.storageProvider}
            or not coalesce(metadata, '{}'::jsonb) @> ${metadata}::jsonb)`);
@@ -76,12 +76,18 @@ export async function writeStorageViews(tx: Executor, replicas: readonly Replica
     const metadata = { storage_provider: view.metadataProvider, s3_storage_path: view.s3StoragePath };
     return { id, path: view.storagePath, provider: view.storageProvider, metadata };
   });
+  if (views.length === 0) return;
+  // By the column itself, whatever its type is: its index knows no cast.
+  const ids = sql.join(
+    views.map(({ id }) => sql`${id}`),
+    sql`, `,
+  );
   await tx.execute(sql`
     update public.training_datasets t
     set storage_path = v.path, storage_provider = v.provider,
         metadata = coalesce(t.metadata, '{}'::jsonb) || v.metadata, updated_at = now()
     from jsonb_to_recordset(${JSON.stringify(views)}::jsonb) as v (id text, path text, provider text, metadata jsonb)
-    where t.id::text = v.id
+    where t.id::text = v.id and t.id in (${ids})
       and (t.storage_path is distinct from v.path or t.storage_provider is distinct from v.provider
            or not coalesce(t.metadata, '{}'::jsonb) @> v.metadata)`);
 }
