@@ -58,25 +58,42 @@ async function buildEncoder(): Promise<void> {
 }
 
 /**
- * An empty embedded database, ready to be copied by a first start. Making one takes 0.8 GB and five seconds, so it is kept
- * in node_modules/.cache for as long as it would come out the same.
+ * An embedded database with every table and no row, ready to be copied by a first start. Making one takes 0.8 GB and some
+ * seconds, so it is kept in node_modules/.cache for as long as it would come out the same.
  */
 async function addDatabaseTemplate(): Promise<void> {
-  const recipe = await Promise.all(
-    ['lib/db/embedded/cluster-folder.ts', 'node_modules/@electric-sql/pglite/package.json'].map((file) =>
-      readFile(`${root}/${file}`),
-    ),
-  );
-  const digest = createHash('sha256').update(Buffer.concat(recipe)).digest('hex').slice(0, 16);
-  const cached = `${root}/node_modules/.cache/longshore/embedded-template-${digest}`;
-  if (!existsSync(cached)) {
-    const { makeTemplate } = await import('../lib/db/embedded/cluster-folder.ts');
-    const unfinished = `${cached}.${process.pid}`;
-    await mkdir(dirname(cached), { recursive: true });
-    await makeTemplate(unfinished);
-    await rename(unfinished, cached).catch(() => rm(unfinished, { recursive: true }));
+  const cached = `${root}/node_modules/.cache/longshore/embedded-template-${await recipeDigest()}`;
+  if (!existsSync(cached)) await makeDatabaseTemplate(cached);
+  await cp(cached, TEMPLATE, { recursive: true });
+}
+
+const TEMPLATE = `${root}/dist/embedded-template`;
+
+async function recipeDigest(): Promise<string> {
+  const files = [
+    ...sourceFiles(root, ['lib/db'], /^lib\/db\/(embedded\/(cluster-folder|engine)|migrator)\.ts$/),
+    ...sourceFiles(root, ['supabase/migrations'], /\.sql$/),
+    'node_modules/@electric-sql/pglite/package.json',
+  ];
+  const recipe = await Promise.all(files.map((file) => readFile(`${root}/${file}`)));
+  return createHash('sha256').update(Buffer.concat(recipe)).digest('hex').slice(0, 16);
+}
+
+/** An empty cluster first; the server's own way to open it brings in the tables. */
+async function makeDatabaseTemplate(target: string): Promise<void> {
+  const { makeTemplate } = await import('../lib/db/embedded/cluster-folder.ts');
+  const { openDatabase } = await import('../lib/db/database.ts');
+  const dataDir = `${target}.${process.pid}`;
+  await mkdir(dirname(target), { recursive: true });
+  try {
+    await makeTemplate(TEMPLATE);
+    await mkdir(dataDir);
+    await (await openDatabase({ dataDir })).close();
+    await rename(`${dataDir}/postgres`, target).catch(() => undefined);
+  } finally {
+    await rm(TEMPLATE, { recursive: true, force: true });
+    await rm(dataDir, { recursive: true, force: true });
   }
-  await cp(cached, `${root}/dist/embedded-template`, { recursive: true });
 }
 
 async function buildPage(): Promise<void> {

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { eq, sql } from 'drizzle-orm';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
 import { migrate, migrationsFolder, readMigrations } from './migrator.ts';
 import { trainingDatasets, users } from './schema.ts';
 import { type Database, databaseOver } from './session.ts';
 
-let cluster: TestPostgres;
+let cluster: TestDatabases;
 let folder: string;
 const pools: pg.Pool[] = [];
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { startOwnPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
 import { type DatabaseHandle, openDatabase } from './database.ts';
 import { welcome } from './embedded/backend-messages.ts';
 import { FrontendMessages } from './embedded/frontend-messages.ts';
@@ -13,7 +13,7 @@ const handles: DatabaseHandle[] = [];
 const servers: Server[] = [];
 
 beforeAll(async () => {
-  cluster = await startTestPostgres();
+  cluster = await startOwnPostgres();
 });
 afterEach(async () => {
   await Promise.all(handles.splice(0).map((handle) => handle.close()));

@@ -14,14 +14,14 @@ import {
   providerEnvironment,
   startProviders,
 } from '@/tests/support/deploy-lab.ts';
-import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
 import { RentedMachines } from '@/tests/support/rented-machines.ts';
 import { startServer, type TestServer } from '@/tests/support/server.ts';
 import { type DatasetView, reached, send, startAgent, type TestWorker, upload } from '@/tests/support/training.ts';
 
 const LIMIT = 65_536;
 const machines = new RentedMachines();
-let postgres: TestPostgres;
+let postgres: TestDatabases;
 let providers: Providers;
 let env: Record<string, string>;
 let server: TestServer;

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { projectRoot } from '@/lib/config/entry-points.ts';
 import type { DatasetJson } from '@/lib/datasets/dataset.ts';
 import { type CliResult, runCli } from '@/tests/support/cli.ts';
-import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
 import { sha256 } from '@/tests/support/sandbox-clients.ts';
 import { type Person, TwoStores } from '@/tests/support/two-stores.ts';
 
@@ -18,7 +18,7 @@ const BOTH = ['s3', 'supabase'];
 const SCRIPT = 'scripts/migrate-datasets-to-s3.ts';
 
 let folder: string;
-let postgres: TestPostgres;
+let postgres: TestDatabases;
 let stores: TwoStores;
 let settings: Record<string, string>;
 let bucketless: Person;

@@ -6,7 +6,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type DatabaseHandle, openDatabase } from '@/lib/db/database.ts';
 import { JobQueue } from '@/lib/jobs/queue.ts';
-import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { startOwnPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
 
 const WORKER = fileURLToPath(new URL('../support/jobs/worker.ts', import.meta.url));
 
@@ -41,7 +41,7 @@ let url: string;
 const workers: Worker[] = [];
 
 beforeAll(async () => {
-  cluster = await startTestPostgres();
+  cluster = await startOwnPostgres();
 });
 beforeEach(async () => {
   url = await cluster.createDatabase();

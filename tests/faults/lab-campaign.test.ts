@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DatabaseHandle, openDatabase } from '@/lib/db/database.ts';
 import { removeAllRows } from '@/tests/support/empty-database.ts';
-import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
 import { STORE_FAULTS } from './campaign/faulty-store.ts';
 import { labPlan, labRun, REQUESTS } from './campaign/lab-run.ts';
 
@@ -14,7 +14,7 @@ const SECONDS = Number(process.env.FAULT_SECONDS ?? 20);
 /** On a machine that is slow or busy fewer runs fit into the time; so many are made in any case. */
 const AT_LEAST = 10;
 
-let cluster: TestPostgres;
+let cluster: TestDatabases;
 let database: DatabaseHandle;
 
 beforeAll(async () => {

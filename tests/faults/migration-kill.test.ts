@@ -7,7 +7,7 @@ import type { MigrationOptions } from '@/lib/migration/types.ts';
 import { type MigrationNode, type NodeSettings, openMigrationNode } from '@/tests/support/migration/node.ts';
 import { type Seed, type SeededDataset, seedDatasets } from '@/tests/support/migration/seed.ts';
 import { WorkerProcess } from '@/tests/support/migration/worker-process.ts';
-import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
 import { seededRandom } from '@/tests/support/rehearsal/cast.ts';
 import { type S3TestStore, startS3TestStore } from '@/tests/support/s3-store.ts';
 import { sha256 } from '@/tests/support/sandbox-clients.ts';
@@ -18,7 +18,7 @@ const PART_BYTES = 5 * MIB;
 const ALL: MigrationOptions = { filters: {}, concurrency: 8, bwlimitBytesPerSecond: null };
 const SOON = { timeout: 60_000, interval: 2 };
 
-let postgres: TestPostgres;
+let postgres: TestDatabases;
 let supabase: SupabaseTestStore;
 let s3: S3TestStore;
 let settings: NodeSettings;

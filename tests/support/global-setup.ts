@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { shareTestPostgres } from './postgres.ts';
 import { openTraces, searchTraces } from './traces.ts';
 
 /**
@@ -14,7 +15,9 @@ export default async function setup(): Promise<() => Promise<void>> {
   execFileSync('npx', ['tsx', 'scripts/build.ts', '--server-only'], { cwd: root, stdio: 'inherit' });
   const traces = await mkdtemp(join(tmpdir(), 'longshore-traces-'));
   openTraces(traces);
+  const postgres = await shareTestPostgres();
   return async () => {
+    await postgres.stop();
     const findings = await searchTraces(traces);
     await rm(traces, { recursive: true });
     if (findings.length === 0) return;

@@ -4,6 +4,7 @@
  * whatever way, the shell stops the server and removes the folder.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { chown, mkdtemp, readFile } from 'node:fs/promises';
@@ -18,14 +19,18 @@ import { keepTrace } from './traces.ts';
 
 const run = promisify(execFile);
 
-export interface TestPostgres {
+export interface TestDatabases {
   /** Address of the maintenance database; `url(name)` of another one. */
   url(database?: string): string;
   /** A new database, with Longshore's tables unless `empty`. Returns its address. */
   createDatabase(options?: { empty?: boolean }): Promise<string>;
+  /** Of the databases made here. */
+  stop(): Promise<void>;
+}
+
+export interface TestPostgres extends TestDatabases {
   /** Kills the server and starts it again on the same data. What was committed is still there. */
   restart(): Promise<void>;
-  stop(): Promise<void>;
 }
 
 const KEEPER = `
@@ -38,16 +43,85 @@ kill -QUIT $server; wait $server
 [ "$order" = keep ] || rm -rf "$folder"
 `;
 
-/** Starts a server. Call `stop` in afterAll; a forgotten one ends with the process. */
-export async function startTestPostgres(): Promise<TestPostgres> {
+/** Where the run's own server listens: test files share it, each in databases of its own. */
+const SHARED_PORT = 'LONGSHORE_TEST_POSTGRES_PORT';
+
+/** Databases on the server of this run, which the global setup started; elsewhere on a server of their own. */
+export async function startTestPostgres(): Promise<TestDatabases> {
+  const port = Number(process.env[SHARED_PORT]);
+  return port > 0 ? new SharedDatabases(port) : startOwnPostgres();
+}
+
+/** For the global setup: the server that startTestPostgres finds, with the template that databases are copied from. */
+export async function shareTestPostgres(): Promise<TestPostgres> {
+  const { cluster, port } = await startCluster();
+  await cluster.makeTemplate();
+  process.env[SHARED_PORT] = String(port);
+  return cluster;
+}
+
+/** A server that may be stopped and killed. Call `stop` in afterAll; a forgotten one ends with the process. */
+export async function startOwnPostgres(): Promise<TestPostgres> {
+  return (await startCluster()).cluster;
+}
+
+async function startCluster(): Promise<{ cluster: Cluster; port: number }> {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-pg-'));
   const user = await unprivileged();
   if (user.uid !== undefined && user.gid !== undefined) await chown(folder, user.uid, user.gid);
   const settings = ['-U', 'longshore', '-A', 'trust', '-N', '-E', 'UTF8', '--locale=C'];
   await run(join(binaries(), 'initdb'), ['-D', join(folder, 'data'), ...settings], { ...user, cwd: folder });
-  const cluster = new Cluster(folder, await freePort());
+  const port = await freePort();
+  const cluster = new Cluster(folder, port);
   await cluster.start();
-  return cluster;
+  return { cluster, port };
+}
+
+class SharedDatabases implements TestDatabases {
+  readonly #port: number;
+  readonly #names: string[] = [];
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  url(database = 'postgres'): string {
+    return addressOf(this.#port, database);
+  }
+
+  async createDatabase(options: { empty?: boolean } = {}): Promise<string> {
+    const name = `test_${randomBytes(6).toString('hex')}`;
+    this.#names.push(name);
+    await administer(this.url(), createStatement(name, options));
+    return this.url(name);
+  }
+
+  /** What the tests left is kept for the search at the end of the run. */
+  async stop(): Promise<void> {
+    for (const name of this.#names) {
+      const options = ['-d', this.url(name), '--data-only', '--inserts'];
+      const { stdout } = await run(join(binaries(), 'pg_dump'), options, { maxBuffer: 1024 ** 3 });
+      keepTrace('postgres', stdout);
+      await administer(this.url(), `drop database ${name} with (force)`);
+    }
+  }
+}
+
+function addressOf(port: number, database: string): string {
+  return `postgres://longshore@127.0.0.1:${port}/${database}`;
+}
+
+function createStatement(name: string, { empty = false }: { empty?: boolean }): string {
+  return empty ? `create database ${name}` : `create database ${name} template ${TEMPLATE} strategy file_copy`;
+}
+
+const TEMPLATE = 'longshore_template';
+
+async function administer(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(statement);
+  await client.end();
 }
 
 class Cluster implements TestPostgres {
@@ -63,7 +137,7 @@ class Cluster implements TestPostgres {
   }
 
   url(database = 'postgres'): string {
-    return `postgres://longshore@127.0.0.1:${this.#port}/${database}`;
+    return addressOf(this.#port, database);
   }
 
   async start(): Promise<void> {
@@ -79,13 +153,8 @@ class Cluster implements TestPostgres {
   async createDatabase(options: { empty?: boolean } = {}): Promise<string> {
     this.#databases += 1;
     const name = `test_${this.#databases}`;
-    if (options.empty) {
-      await this.#administer(`create database ${name}`);
-    } else {
-      this.#template ??= this.#makeTemplate();
-      await this.#template;
-      await this.#administer(`create database ${name} template longshore_template strategy file_copy`);
-    }
+    if (!options.empty) await this.makeTemplate();
+    await administer(this.url(), createStatement(name, options));
     return this.url(name);
   }
 
@@ -102,7 +171,7 @@ class Cluster implements TestPostgres {
   /** The rows that the tests of this cluster left, for the search at the end of the run. */
   async #keepDump(): Promise<void> {
     const dump = join(binaries(), 'pg_dumpall');
-    const options = ['-d', this.url(), '--data-only', '--inserts', '--exclude-database=longshore_template'];
+    const options = ['-d', this.url(), '--data-only', '--inserts', `--exclude-database=${TEMPLATE}`];
     const { stdout } = await run(dump, options, { maxBuffer: 1024 ** 3 });
     keepTrace('postgres', stdout);
   }
@@ -116,18 +185,16 @@ class Cluster implements TestPostgres {
     await exited;
   }
 
-  async #makeTemplate(): Promise<void> {
-    await this.#administer('create database longshore_template');
-    const pool = new pg.Pool({ connectionString: this.url('longshore_template'), max: 1 });
-    await migrate(databaseOver(pool));
-    await pool.end();
+  makeTemplate(): Promise<void> {
+    this.#template ??= this.#migrateTemplate();
+    return this.#template;
   }
 
-  async #administer(statement: string): Promise<void> {
-    const client = new pg.Client({ connectionString: this.url() });
-    await client.connect();
-    await client.query(statement);
-    await client.end();
+  async #migrateTemplate(): Promise<void> {
+    await administer(this.url(), `create database ${TEMPLATE}`);
+    const pool = new pg.Pool({ connectionString: this.url(TEMPLATE), max: 1 });
+    await migrate(databaseOver(pool));
+    await pool.end();
   }
 
   /** Polls the server itself: there is no other way to learn that it accepts connections. */
@@ -135,7 +202,7 @@ class Cluster implements TestPostgres {
     const giveUpAt = Date.now() + 30_000;
     for (;;) {
       try {
-        await this.#administer('select 1');
+        await administer(this.url(), 'select 1');
         return;
       } catch (error) {
         if (keeper.exitCode !== null || Date.now() > giveUpAt) {

@@ -9,12 +9,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type DatabaseHandle, openDatabase } from '@/lib/db/database.ts';
 import * as schema from '@/lib/db/schema.ts';
 import { removeAllRows } from '@/tests/support/database.ts';
-import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
 import { backupTo } from './backup.ts';
 import { restoreFrom } from './restore.ts';
 
 let folder: string;
-let cluster: TestPostgres;
+let cluster: TestDatabases;
 let postgres: DatabaseHandle;
 /** The same database as another process sees it. */
 let elsewhere: DatabaseHandle;

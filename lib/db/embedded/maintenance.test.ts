@@ -40,6 +40,7 @@ test('vacuums what was changed much, checkpoints what would take long to recover
 });
 
 test('a little change is written out after a while', async () => {
+  await engine.execute('checkpoint');
   let now = 0;
   const maintenance = new Maintenance(engine, () => now);
   await engine.execute("create table small as select i, repeat('x', 500) as text from generate_series(1, 400) i");

@@ -4,7 +4,7 @@ import { datasetReplicas, trainingDatasets } from '@/lib/db/schema.ts';
 import type { MigrationOptions } from '@/lib/migration/types.ts';
 import { type MigrationNode, openMigrationNode } from '@/tests/support/migration/node.ts';
 import { seedDatasets } from '@/tests/support/migration/seed.ts';
-import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
 import { type S3TestStore, startS3TestStore } from '@/tests/support/s3-store.ts';
 import { sha256 } from '@/tests/support/sandbox-clients.ts';
 import { type SupabaseTestStore, startSupabaseTestStore } from '@/tests/support/supabase-store.ts';
@@ -12,7 +12,7 @@ import { type SupabaseTestStore, startSupabaseTestStore } from '@/tests/support/
 const MIB = 1024 * 1024;
 const ALL: MigrationOptions = { filters: {}, concurrency: 8, bwlimitBytesPerSecond: null };
 
-let postgres: TestPostgres;
+let postgres: TestDatabases;
 let supabase: SupabaseTestStore;
 let s3: S3TestStore;
 let node: MigrationNode;

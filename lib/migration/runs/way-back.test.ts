@@ -4,14 +4,14 @@ import { trainingDatasets } from '@/lib/db/schema.ts';
 import { inReadOrder } from '@/lib/placement/replica-reader.ts';
 import { type MigrationNode, openMigrationNode } from '@/tests/support/migration/node.ts';
 import { type SeededDataset, seedDatasets } from '@/tests/support/migration/seed.ts';
-import { startTestPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
+import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
 import { type S3TestStore, startS3TestStore } from '@/tests/support/s3-store.ts';
 import { type SupabaseTestStore, startSupabaseTestStore } from '@/tests/support/supabase-store.ts';
 
 const ALL = { filters: {}, concurrency: 8, bwlimitBytesPerSecond: null };
 const never = new AbortController().signal;
 
-let postgres: TestPostgres;
+let postgres: TestDatabases;
 let supabase: SupabaseTestStore;
 let s3: S3TestStore;
 let node: MigrationNode;

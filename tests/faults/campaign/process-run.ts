@@ -256,8 +256,8 @@ class ProcessRun {
     const named = await this.#world.keysInRows();
     const isKnown = (key: string) =>
       named.has(key) || key === sentinelKey('local') || (isManifestKey(key) && ids.some((id) => key.includes(id)));
+    if (ids.length > 0 && contents.s3.length + contents.base.length === 0) broken('no store holds anything', []);
     for (const [store, keys] of Object.entries(contents)) {
-      if (keys.length === 0 && ids.length > 0) broken(`${store} is empty`, []);
       const strays = keys.filter((key) => !isKnown(key));
       if (strays.length > 0) broken(`${store} holds what nobody knows: ${strays.join(', ')}`, []);
     }
