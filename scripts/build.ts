@@ -1,6 +1,7 @@
 /**
  * Builds the server side into dist/: every process entry, worker entry and API route as its own ES module, shared code
- * split into chunks, pure JavaScript packages bundled with it: a start reads dozens of files instead of a thousand. The page is built by Vite into dist/web when app/web exists.
+ * split into chunks. Packages in plain JavaScript are bundled with it, so that a start reads dozens of files instead of a
+ * thousand. The page is built by Vite into dist/web when app/web exists.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
