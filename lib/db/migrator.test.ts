@@ -4,17 +4,17 @@ import { join } from 'node:path';
 import { eq, sql } from 'drizzle-orm';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
+import { startOwnPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
 import { migrate, migrationsFolder, readMigrations } from './migrator.ts';
 import { trainingDatasets, users } from './schema.ts';
 import { type Database, databaseOver } from './session.ts';
 
-let cluster: TestDatabases;
+let cluster: TestPostgres;
 let folder: string;
 const pools: pg.Pool[] = [];
 
 beforeAll(async () => {
-  cluster = await startTestPostgres();
+  cluster = await startOwnPostgres();
   folder = await mkdtemp(join(tmpdir(), 'longshore-migrations-'));
   await cp(migrationsFolder(), folder, { recursive: true });
 });

@@ -11,7 +11,7 @@ import { AdoptionRepository } from '@/lib/migration/adopt/adoption-repository.ts
 import { pathFault } from '@/lib/migration/adopt/legacy-path.ts';
 import type { Problem } from '@/lib/migration/adopt/problems.ts';
 import { createOldTable, OldApplication, type OldTable, oldObject, oldPath } from '@/tests/support/old-application.ts';
-import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
+import { startOwnPostgres, type TestPostgres } from '@/tests/support/postgres.ts';
 import { supabaseClientFor } from '@/tests/support/sandbox-clients.ts';
 import { type SupabaseTestStore, startSupabaseTestStore } from '@/tests/support/supabase-store.ts';
 
@@ -30,7 +30,7 @@ const USER = '0192f000-0000-7000-8000-0000000000aa';
 const OTHER = '0192f000-0000-7000-8000-0000000000bb';
 const id = (n: number) => `0192f000-0000-7000-8000-${String(n).padStart(12, '0')}`;
 
-let cluster: TestDatabases;
+let cluster: TestPostgres;
 let pool: pg.Pool;
 let db: Database;
 let store: SupabaseTestStore;
@@ -38,7 +38,7 @@ let old: OldApplication;
 let now = new Date();
 
 beforeAll(async () => {
-  cluster = await startTestPostgres();
+  cluster = await startOwnPostgres();
 });
 beforeEach(async () => {
   pool = new pg.Pool({ connectionString: await cluster.createDatabase({ empty: true }) });
