@@ -12,8 +12,8 @@ import { BATCH_BYTES } from '../lib/ingest/containers/framed-batch.ts';
 import { LineCutter } from '../lib/ingest/containers/lines.ts';
 import type { RecordBatch } from '../lib/ingest/core/contract.ts';
 import * as core from '../lib/ingest/core/index.ts';
-import { BlockEncoder } from '../lib/ingest/deflate/block-encoder.ts';
 import { checkSource, ingestToSpool } from '../lib/ingest/ingest.ts';
+import { deflateBlock } from '../lib/ingest/pool/batch-work.ts';
 import { IngestPool } from '../lib/ingest/pool/ingest-pool.ts';
 import type { IngestResult } from '../lib/ingest/types.ts';
 import { DigestMeter } from '../lib/streams/digest.ts';
@@ -67,8 +67,7 @@ async function measureSteps(kind: SampleKind): Promise<(string | number)[][]> {
   const process = core.createBatchProcessor(outcome.decision, OPTIONS);
   for (const batch of batches.slice(0, 10)) process(batch);
   const judging = await costOf(() => batches.map((batch) => process(batch).content.slice()));
-  const encoder = BlockEncoder.open();
-  const deflating = await costOf(() => judging.value.map((content) => encoder.deflate(content, 5).byteLength));
+  const deflating = await costOf(() => judging.value.map((content) => deflateBlock(content, 5).byteLength));
   const steps = {
     'cut into batches': cutting,
     'one SHA-256': hashing,

@@ -19,7 +19,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const ENTRY = /^(cli\/main|server\/main|app\/(api|\(root\))\/.*\/?route|(lib|server)\/.*\.(worker|process))\.ts$/;
 
 /** Packages that load native code, WebAssembly or files that lie beside them. */
-const EXTERNAL = ['@electric-sql/pglite', 'assemblyscript', 'esbuild', 'fs-native-extensions', 'pino', 'vite'];
+const EXTERNAL = ['@electric-sql/pglite', 'esbuild', 'fs-native-extensions', 'pino', 'vite'];
 const REQUIRE =
   "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);";
 
@@ -53,16 +53,6 @@ async function buildServer(): Promise<void> {
     logLevel: 'warning',
   });
   await cp(`${root}/supabase/migrations`, `${root}/dist/migrations`, { recursive: true });
-}
-
-/** The deflate encoder of ingest: AssemblyScript, with the vector instructions that Node 20 has. */
-async function buildEncoder(): Promise<void> {
-  const asc = await import('assemblyscript/asc');
-  const source = 'lib/ingest/deflate/assembly/encoder.ts';
-  const target = 'dist/lib/ingest/deflate/encoder.wasm';
-  const flags = ['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort=', '--enable', 'simd', '--baseDir', root];
-  const { error, stderr } = await asc.main([source, '--outFile', target, ...flags]);
-  if (error !== null) throw new Error(`the encoder does not compile: ${stderr.toString()}`);
 }
 
 /**
@@ -120,6 +110,5 @@ async function compressBeside(path: string): Promise<void> {
 }
 
 await buildServer();
-await buildEncoder();
 await addDatabaseTemplate();
 if (!process.argv.includes('--server-only')) await buildPage();

@@ -1,14 +1,13 @@
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '@/lib/errors.ts';
 import * as core from '@/lib/ingest/core/index.ts';
-import { BlockEncoder } from './deflate/block-encoder.ts';
 import { BatchWorker } from './pool/batch-work.ts';
 import type { FromWorker, ProcessedBatch, TaskMessage, ToWorker } from './pool/messages.ts';
 
 /** Entry of the pool's threads. */
 const port = parentPort;
 if (port === null) throw new Error('ingest.worker runs as a worker thread only');
-const batches = new BatchWorker(core, BlockEncoder.open());
+const batches = new BatchWorker(core);
 
 function answer(message: TaskMessage): { reply: FromWorker; transfer: ArrayBuffer[] } {
   const { task } = message;

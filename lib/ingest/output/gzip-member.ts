@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 export const GZIP_HEADER = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255);
 
 /** An empty final deflate block (fixed codes) ends the stream after any number of flushed blocks. */
-export const FINAL_BLOCK: readonly number[] = [3, 0];
+const FINAL_BLOCK = [3, 0];
 
 /** The checksum that a gzip member needs, gathered block by block. */
 export class GzipChecksum {
