@@ -87,6 +87,7 @@ async function makeDatabaseTemplate(target: string): Promise<void> {
     await makeTemplate(TEMPLATE);
     await mkdir(dataDir);
     await (await openDatabase({ dataDir })).close();
+    // Another build may have been first: its template is the same. Any other fault shows when the template is copied.
     await rename(`${dataDir}/postgres`, target).catch(() => undefined);
   } finally {
     await rm(TEMPLATE, { recursive: true, force: true });
