@@ -6,10 +6,11 @@ export interface AreaRule {
   reason: string;
 }
 
-const BASE = ['lib/errors', 'lib/observability', 'lib/config'];
+const BASE = ['lib/errors', 'lib/format', 'lib/observability', 'lib/config'];
 
 export const AREAS: Record<string, AreaRule> = {
   'lib/errors': { may: [], pure: true, reason: 'the error type stands below everything' },
+  'lib/format': { may: [], pure: true, reason: 'how figures are written, the same everywhere' },
   'lib/config': { may: ['lib/errors'], reason: 'configuration is read before anything else exists' },
   'lib/observability': { may: ['lib/errors', 'lib/config'], reason: 'logging must be usable by every area' },
   'lib/streams': { may: ['lib/errors'], reason: 'streams know nothing of datasets or stores' },
@@ -90,7 +91,7 @@ export const AREAS: Record<string, AreaRule> = {
   },
   'lib/http/api-types': { may: 'all', reason: 'types of answers only: importing them takes no code along' },
   'app/web': {
-    may: ['lib/http/api-types', 'lib/ingest/core', 'lib/ingest/types'],
+    may: ['lib/http/api-types', 'lib/ingest/core', 'lib/ingest/types', 'lib/format'],
     reason: 'the page speaks HTTP only, and runs the pure ingest core',
   },
   server: {

@@ -50,7 +50,11 @@ function Screens() {
       <Route path="/datasets/:id">{({ id }) => <DatasetDetail id={id} key={id} />}</Route>
       <Route path="/training/:id">{({ id }) => <JobDetail id={id} key={id} />}</Route>
       <Route>
-        <PageHeader title="There is no such page" description="Perhaps the address was cut off when it was copied." />
+        <PageHeader
+          back={{ href: '/datasets', label: 'Datasets' }}
+          title="There is no such page"
+          description="Perhaps the address was cut off when it was copied."
+        />
       </Route>
     </Switch>
   );

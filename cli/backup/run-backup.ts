@@ -9,10 +9,10 @@ import { type BackupKey, type SealedKeys, sealKeys } from '@/lib/db/backup/key-b
 import { restoreFrom } from '@/lib/db/backup/restore.ts';
 import { type DatabaseHandle, openDatabase } from '@/lib/db/database.ts';
 import { LongshoreError } from '@/lib/errors.ts';
+import { formatCount } from '@/lib/format.ts';
 import { connectTo, dataDirHolder } from '../connect.ts';
 import type { CliContext } from '../context.ts';
 import { note, printJson, printLine } from '../output/terminal.ts';
-import { formatCount } from '../output/units.ts';
 
 export interface BackupFlags {
   passphraseFile?: string;

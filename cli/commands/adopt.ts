@@ -2,13 +2,13 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import type { Command } from 'commander';
 import { LongshoreError } from '@/lib/errors.ts';
+import { formatBytes, formatCount } from '@/lib/format.ts';
 import type { AdoptionSummary } from '@/lib/migration/adopt/adoption.ts';
 import type { AdoptionStatus } from '@/lib/migration/adopt/adoption-status.ts';
 import { PROBLEMS, type Problem, type ProblemCode, REMEDIES } from '@/lib/migration/adopt/problems.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatTable, note, paint, printJson, printLine, type Terminal } from '../output/terminal.ts';
-import { formatBytes, formatCount } from '../output/units.ts';
 
 interface AdoptFlags {
   status: boolean;

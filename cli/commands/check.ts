@@ -2,13 +2,13 @@ import { createReadStream } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { formatBytes, formatCount } from '@/lib/format.ts';
 import type { FormatChoice, IngestOptions, IngestReport, IngestResult } from '@/lib/ingest/types.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { fileSize } from '../local-file.ts';
 import { findingLines, SHOWN_PER_CODE } from '../output/findings.ts';
 import { paint, printJson, printLine, progressBar, type Terminal } from '../output/terminal.ts';
-import { formatBytes, formatCount } from '../output/units.ts';
 
 type Judge = (source: AsyncIterable<Uint8Array>, options: IngestOptions) => Promise<IngestResult>;
 

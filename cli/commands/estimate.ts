@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { parseBytes } from '@/lib/config/units.ts';
+import { formatBytes, formatCount, formatSeconds } from '@/lib/format.ts';
 import type { Estimate } from '@/lib/migration/estimate/estimate.ts';
 import type { CliContext } from '../context.ts';
 import { formatTable, printJson, printLine, type Terminal } from '../output/terminal.ts';
-import { formatBytes, formatCount, formatSeconds } from '../output/units.ts';
 
 interface EstimateFlags {
   rate?: number;

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { LongshoreError } from '@/lib/errors.ts';
+import { formatBytes } from '@/lib/format.ts';
 import type { DownloadLocation } from '@/lib/http/api-types.ts';
 import type { CliContext } from '../context.ts';
 import { paint, printJson, printLine, progressBar } from '../output/terminal.ts';
-import { formatBytes } from '../output/units.ts';
 import { resolveDataset } from '../resolve-dataset.ts';
 import { downloadDataset } from '../transfer/download.ts';
 

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { formatBytes, formatCount } from '@/lib/format.ts';
 import type { Dataset } from '@/lib/http/api-types.ts';
 import type { CliContext } from '../context.ts';
 import { formatTable, printJson, printLine } from '../output/terminal.ts';
-import { formatBytes, formatCount } from '../output/units.ts';
 
 interface ListFlags {
   query?: string;

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { LongshoreError } from '@/lib/errors.ts';
+import { formatBytes, formatCount } from '@/lib/format.ts';
 import type { OrphanPage } from '@/lib/http/api-types.ts';
 import { type ApiClient, ApiError } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { note, paint, printJson, printLine, type Terminal } from '../output/terminal.ts';
-import { formatBytes, formatCount } from '../output/units.ts';
 
 type Orphan = OrphanPage['orphans'][number];
 

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import type { RebuildReport } from '@/lib/datasets/rebuild/rebuild-report.ts';
+import { formatCount } from '@/lib/format.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { note, printJson, printLine, type Terminal } from '../output/terminal.ts';
-import { formatCount } from '../output/units.ts';
 
 export function addRebuild(program: Command, context: CliContext): void {
   program

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { formatBytes, formatCount } from '@/lib/format.ts';
 import type { CliContext } from '../context.ts';
 import { printJson, printLine } from '../output/terminal.ts';
-import { formatBytes, formatCount } from '../output/units.ts';
 import { resolveDataset } from '../resolve-dataset.ts';
 
 export function addRemove(program: Command, context: CliContext): void {

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { formatBytes, formatCount } from '@/lib/format.ts';
 import type { ScrubState } from '@/lib/http/api-types.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { note, printJson, printLine, progressBar, type Terminal } from '../output/terminal.ts';
-import { formatBytes, formatCount } from '../output/units.ts';
 
 type Run = NonNullable<ScrubState['running']>;
 

@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { formatBytes, formatCount } from '@/lib/format.ts';
 import type { Dataset } from '@/lib/http/api-types.ts';
 import { ApiError } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { fileSize } from '../local-file.ts';
 import { note, paint, printJson, printLine, progressBar } from '../output/terminal.ts';
-import { formatBytes, formatCount } from '../output/units.ts';
 
 interface UploadFlags {
   name?: string;

@@ -1,6 +1,6 @@
+import { formatBytes, formatCount, formatSeconds } from '@/lib/format.ts';
 import type { ItemView, RunView } from '@/lib/http/migration-views.ts';
 import { paint, printLine, type Terminal } from '../output/terminal.ts';
-import { formatBytes, formatCount, formatSeconds } from '../output/units.ts';
 
 export type { ItemView, RunView } from '@/lib/http/migration-views.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formatBytes, formatCount } from '@/lib/format.ts';
 import type { RemovalView } from '@/lib/http/removal-views.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { CliContext } from '../context.ts';
 import { printJson, printLine, type Terminal } from '../output/terminal.ts';
-import { formatBytes, formatCount } from '../output/units.ts';
 
 export type { EntryView, RemovalView } from '@/lib/http/removal-views.ts';
 

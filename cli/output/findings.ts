@@ -1,6 +1,6 @@
+import { formatCount } from '@/lib/format.ts';
 import { formatFinding } from '@/lib/ingest/format-report.ts';
 import type { IngestReport, Severity } from '@/lib/ingest/types.ts';
-import { formatCount } from './units.ts';
 
 export const SHOWN_PER_CODE = 10;
 

@@ -1,6 +1,6 @@
+import { formatBytes, formatCount } from '@/lib/format.ts';
 import type { StorageState } from '@/lib/http/api-types.ts';
 import { formatTable, paint, printLine, type Terminal } from './terminal.ts';
-import { formatBytes, formatCount } from './units.ts';
 
 export function printStatus(terminal: Terminal, view: StorageState): void {
   const { datasets: d } = view;

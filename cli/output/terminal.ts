@@ -1,4 +1,4 @@
-import { formatBytes, formatSeconds } from './units.ts';
+import { formatBytes, formatSeconds } from '@/lib/format.ts';
 
 /** Where a command writes: results to stdout, everything a person watches to stderr. */
 export interface Terminal {

@@ -1,3 +1,4 @@
+import { formatBytes } from '@/lib/format.ts';
 import type { Phase } from '@/lib/placement/phase.ts';
 import type { Volume } from '@/lib/placement/phase-facts.ts';
 
@@ -26,5 +27,5 @@ const WHAT_CHANGES: Record<Phase, readonly string[]> = {
 function whatIsCopied({ datasets, bytes }: Volume): string[] {
   if (datasets === 0) return [];
   const what = datasets === 1 ? '1 dataset that only S3 has is' : `${datasets} datasets that only S3 has are`;
-  return [`${what} copied to the base store in the background (${bytes} bytes).`];
+  return [`${what} copied to the base store in the background (${formatBytes(bytes)}).`];
 }

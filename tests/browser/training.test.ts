@@ -87,4 +87,28 @@ describe('a training job', () => {
     await page.getByRole('row', { name: /moorings.*pending/ }).waitFor();
     await close();
   });
+
+  test('is made once, though the answer to its start was lost and it is started again', async () => {
+    const dataset = await uploadFile(lab.site.server, conversations('sandbar.jsonl', 20));
+    const { page, close } = await lab.open(`/training?new=1&dataset=${dataset}`);
+    const start = page.getByRole('button', { name: 'Start job' });
+    let made = '';
+    await page.route(
+      '**/api/training/deploy/local',
+      async (route) => {
+        made = (await (await route.fetch()).json()).job.id;
+        await route.abort();
+      },
+      { times: 1 },
+    );
+    await start.click();
+    await page.getByText('The server does not answer.').waitFor();
+    await start.click();
+    await page.waitForURL(`**/training/${made}`);
+    await page.getByRole('link', { name: 'Training', exact: true }).first().click();
+    const row = page.getByRole('row', { name: /sandbar/ });
+    await row.waitFor();
+    expect(await row.count()).toBe(1);
+    await close();
+  });
 });

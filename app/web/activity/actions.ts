@@ -49,9 +49,17 @@ export const AREAS: readonly Option[] = [
   { value: 'training', label: 'Training' },
 ];
 
+const WAYS_IN: Readonly<Record<string, string>> = {
+  api_key: 'with an API key',
+  jwt: 'with an access token',
+  link: 'by a sign-in link',
+};
+
 /** The details of an entry on one line. */
-export function detailsOf({ details }: AuditEntry): string {
+export function detailsOf({ action, details }: AuditEntry): string {
   if (details === null) return '';
+  const wayIn = action === 'session.started' ? WAYS_IN[String(details.by)] : undefined;
+  if (wayIn !== undefined) return wayIn;
   return Object.entries(details)
     .filter(([, value]) => value !== null && value !== undefined)
     .map(

@@ -46,7 +46,7 @@ export const datasetColumns: ColumnDef<Dataset>[] = [
     id: 'created',
     header: 'Created',
     cell: ({ row }) => <Ago at={row.original.created_at} className="text-muted" />,
-    meta: { align: 'right', from: 'lg', sortBy: 'created', className: 'w-32' },
+    meta: { align: 'right', from: 'lg', sortBy: 'created', className: 'w-36' },
   },
 ];
 

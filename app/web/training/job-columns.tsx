@@ -34,7 +34,7 @@ export const jobColumns: ColumnDef<TrainingJob>[] = [
     id: 'created',
     header: 'Created',
     cell: ({ row }) => <Ago at={row.original.created_at} className="text-muted" />,
-    meta: { from: 'lg', align: 'right', className: 'w-32' },
+    meta: { from: 'lg', align: 'right', className: 'w-36' },
   },
 ];
 

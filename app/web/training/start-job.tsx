@@ -1,7 +1,7 @@
 import { useMutation } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { type FormEvent, useRef, useState } from 'react';
 import { useLocation } from 'wouter';
-import { api } from '../shared/api/client.ts';
+import { api, isTransient } from '../shared/api/client.ts';
 import type { TrainingDryRun, TrainingJob, TrainingTarget } from '../shared/api/types.ts';
 import { Button } from '../shared/ui/button.tsx';
 import { Select, TextInput } from '../shared/ui/field.tsx';
@@ -37,6 +37,11 @@ function useWanted() {
   return { wanted, set, setDatasetId, setTarget };
 }
 
+/** `crypto.randomUUID` is there on secure pages only. */
+function randomKey(): string {
+  return crypto.getRandomValues(new Uint32Array(4)).join('-');
+}
+
 function useDeploy(wanted: WantedJob) {
   const [, navigate] = useLocation();
   const path = `/api/training/deploy/${wanted.target}`;
@@ -47,9 +52,18 @@ function useDeploy(wanted: WantedJob) {
       return { key, result: await api<TrainingDryRun>(path, { method: 'POST', json }) };
     },
   });
+  const attempt = useRef<{ key: string; idempotencyKey: string }>(undefined);
   const start = useMutation({
-    mutationFn: () => api<{ job: TrainingJob }>(path, { method: 'POST', json: bodyOf(wanted) }),
+    mutationFn: () => {
+      if (attempt.current?.key !== key) attempt.current = { key, idempotencyKey: randomKey() };
+      const { idempotencyKey } = attempt.current;
+      return api<{ job: TrainingJob }>(path, { method: 'POST', json: bodyOf(wanted), idempotencyKey });
+    },
     onSuccess: ({ job }) => navigate(`/training/${job.id}`),
+    // Refused: to be asked for anew. Where the answer was lost the same key finds the job, and rents no second machine.
+    onError: (error) => {
+      if (!isTransient(error)) attempt.current = undefined;
+    },
   });
   // What was checked for other values says nothing about these.
   const checked = check.data?.key === key ? check.data.result : undefined;

@@ -2,7 +2,11 @@ import { CodeBlock } from '../shared/ui/copy.tsx';
 
 /** How one's own machine becomes a place where jobs run. */
 export function WorkerHelp() {
-  const command = `LONGSHORE_URL=${location.origin} LONGSHORE_API_KEY=ls_... longshore worker --work-dir /data`;
+  const command = [
+    `export LONGSHORE_URL=${location.origin}`,
+    'export LONGSHORE_API_KEY=ls_...',
+    'longshore worker --work-dir /data',
+  ].join('\n');
   return (
     <div className="flex flex-col gap-2 text-left">
       <CodeBlock title="On the machine with the GPU" code={command} />

@@ -17,6 +17,8 @@ interface RequestOptions {
   method?: string;
   query?: Query;
   json?: unknown;
+  /** The same for a request that is sent again because its answer was lost: it is then done once. */
+  idempotencyKey?: string;
   signal?: AbortSignal;
 }
 
@@ -27,10 +29,12 @@ export async function api<T>(path: string, options: RequestOptions = {}): Promis
   throw new ApiProblem(await readProblem(response));
 }
 
-async function send(path: string, { method = 'GET', query = {}, json, signal }: RequestOptions): Promise<Response> {
-  const init: RequestInit = { method, credentials: 'same-origin', signal };
-  if (json !== undefined)
-    Object.assign(init, { body: JSON.stringify(json), headers: { 'content-type': 'application/json' } });
+async function send(path: string, options: RequestOptions): Promise<Response> {
+  const { method = 'GET', query = {}, json, idempotencyKey, signal } = options;
+  const headers: Record<string, string> = {};
+  if (json !== undefined) headers['content-type'] = 'application/json';
+  if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey;
+  const init = { method, credentials: 'same-origin', headers, body: JSON.stringify(json), signal } as const;
   try {
     return await fetch(path + queryString(query), init);
   } catch (cause) {

@@ -28,8 +28,8 @@ export default function BarChart({ label, bars, unit }: BarChartProps) {
               tick={TICK}
               stroke={AXIS}
               tickLine={false}
-              interval="preserveStartEnd"
-              minTickGap={24}
+              interval="equidistantPreserveStart"
+              minTickGap={12}
             />
             <YAxis tick={TICK} stroke="none" width={44} tickFormatter={short} allowDecimals={false} />
             <Tooltip

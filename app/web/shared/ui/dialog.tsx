@@ -1,7 +1,7 @@
 import clsx from 'clsx';
 import { X } from 'lucide-react';
 import { Dialog as Primitive } from 'radix-ui';
-import type { ReactNode } from 'react';
+import { type ReactNode, useRef } from 'react';
 import { IconButton } from './button.tsx';
 
 export const OVERLAY = 'fixed inset-0 z-40 bg-black/45 backdrop-blur-[1px]';
@@ -19,14 +19,27 @@ export interface DialogProps {
   children: ReactNode;
 }
 
-/** A window over the page: keeps the focus inside, closes by Escape, gives the focus back. */
+const FIELDS = 'input:not([type=hidden]), select, textarea';
+
+/**
+ * A window over the page: keeps the focus inside, closes by Escape, gives the focus back. Where there is something to fill
+ * in, the first field has the focus.
+ */
 export function Dialog({ open, onOpenChange, title, description, wide = false, footer, children }: DialogProps) {
+  const body = useRef<HTMLDivElement>(null);
+  const focusField = (event: Event) => {
+    const field = body.current?.querySelector<HTMLElement>(FIELDS);
+    if (field === null || field === undefined) return;
+    event.preventDefault();
+    field.focus();
+  };
   return (
     <Primitive.Root open={open} onOpenChange={onOpenChange}>
       <Primitive.Portal>
         <Primitive.Overlay className={OVERLAY} />
         <Primitive.Content
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
+          onOpenAutoFocus={focusField}
           className={clsx(CONTENT, wide ? 'max-w-3xl' : 'max-w-lg')}
         >
           <header className="flex items-start justify-between gap-4 px-5 pt-4 pb-3">
@@ -43,7 +56,9 @@ export function Dialog({ open, onOpenChange, title, description, wide = false, f
             </Primitive.Close>
           </header>
           {/* Scrolls by keyboard too where nothing inside can be focused. */}
-          <div className="min-h-0 flex-1 overflow-y-auto px-5 pb-5">{children}</div>
+          <div ref={body} className="min-h-0 flex-1 overflow-y-auto px-5 pb-5">
+            {children}
+          </div>
           {footer !== undefined && (
             <footer className="flex flex-wrap justify-end gap-2 border-t border-line px-5 py-3">{footer}</footer>
           )}

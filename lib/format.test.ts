@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { formatBytes, formatCount, formatSeconds } from './units.ts';
+import { formatBytes, formatCount, formatSeconds } from './format.ts';
 
-describe('units', () => {
+describe('format', () => {
   it.each([
     [0, '0 B'],
     [1023, '1023 B'],
