@@ -13,6 +13,7 @@ import { Adoption } from '@/lib/migration/adopt/adoption.ts';
 import { AdoptionRepository } from '@/lib/migration/adopt/adoption-repository.ts';
 import { adoptionStatus } from '@/lib/migration/adopt/adoption-status.ts';
 import { AdoptionSweep } from '@/lib/migration/adopt/adoption-sweep.ts';
+import { FirstReadings } from '@/lib/migration/adopt/first-readings.ts';
 import { Inspector } from '@/lib/migration/adopt/inspector.ts';
 import { S3Claims } from '@/lib/migration/adopt/s3-claims.ts';
 import { requireAdoptable, tableFacts } from '@/lib/migration/adopt/table-facts.ts';
@@ -41,12 +42,13 @@ export function composeAdoption({ config, db, registry, baseStore, placed, pool,
   const { replicas, reconciler, sentinels, keeper } = placed;
   const pace = new Pace(config.adoption.bytesPerSecond);
   const inspector = new Inspector({ db, repository, replicas, registry, sentinels, reconciler, pool, pace });
+  const readings = new FirstReadings({ db, replicas, inspector });
   const claims = new S3Claims({ db, repository, registry, reconciler });
   const sweepOf = ({ files, uploads }: Pick<DatasetParts, 'files' | 'uploads'>) => {
     const vanished = new Vanished({ db, replicas, spools: keeper, files, uploads, jobs });
-    return new AdoptionSweep({ db, repository, base: baseStore, claims, vanished, jobs });
+    return new AdoptionSweep({ db, repository, base: baseStore, claims, vanished, readings, jobs });
   };
-  return { repository, inspector, sweepOf, status: () => adoptionStatus(repository) };
+  return { repository, inspector, readings, sweepOf, status: () => adoptionStatus(repository) };
 }
 
 export interface OpenAdoption {

@@ -14,6 +14,7 @@ import type { JobQueue } from '@/lib/jobs/queue.ts';
 import { JobRunner } from '@/lib/jobs/runner.ts';
 import { type Schedule, Schedules } from '@/lib/jobs/schedules.ts';
 import { ADOPTION_JOBS, type AdoptionSweep } from '@/lib/migration/adopt/adoption-sweep.ts';
+import type { FirstReadings } from '@/lib/migration/adopt/first-readings.ts';
 import type { Inspector } from '@/lib/migration/adopt/inspector.ts';
 import { MIGRATION_JOBS } from '@/lib/migration/job-types.ts';
 import type { Logger } from '@/lib/observability/logger.ts';
@@ -35,7 +36,7 @@ export interface BackgroundGround {
   storageHistory: StorageHistory;
   scrubIntervalMs: number;
   jobLogRetentionMs: number;
-  adoption: { inspector: Inspector; sweep: AdoptionSweep };
+  adoption: { inspector: Inspector; readings: FirstReadings; sweep: AdoptionSweep };
   /** Tells the pages of all admins. */
   tellAdmins(event: { topic: 'storage'; type: string; subject: string }): void;
   /** Tells the pages of one user. */
@@ -170,11 +171,14 @@ function registerMigration(runner: JobRunner, migration: MigrationParts): void {
   runner.register(MIGRATION_JOBS.watch, async () => ({ run_id: (await service.watch()) ?? null }));
 }
 
-function registerAdoption(runner: JobRunner, { adoption: { inspector, sweep } }: BackgroundGround): void {
+function registerAdoption(runner: JobRunner, { adoption: { inspector, readings, sweep } }: BackgroundGround): void {
   runner.register(ADOPTION_JOBS.sweep, (_job, { signal }) => sweep.run(signal));
   const inspect = (job: ClaimedJob, { signal }: JobContext) =>
     inspector.inspect(String(job.payload.dataset_id), signal);
   runner.register(PLACEMENT_JOBS.inspect, inspect, { concurrency: 2 });
+  runner.register(ADOPTION_JOBS.read, async (job, { signal, progress }) => {
+    return { read: await readings.work(Number(job.payload.slice), signal, (read) => progress({ read })) };
+  });
 }
 
 function registerTraining(runner: JobRunner, { training, deploy, jobLogRetentionMs }: BackgroundGround): void {

@@ -119,7 +119,7 @@ export async function composeDataPlane(ground: DataPlaneGround): Promise<DataPla
   const storageHistory = new StorageHistory({ db, health, now });
   const background = new Background({
     ...{ db, queue: jobs, log, placed: placement, datasets, migration, secrets: ground.secrets, training, deploy },
-    adoption: { inspector: adoption.inspector, sweep: adoption.sweepOf(datasets) },
+    adoption: { inspector: adoption.inspector, readings: adoption.readings, sweep: adoption.sweepOf(datasets) },
     storageHistory,
     scrubIntervalMs: config.scrub.intervalMs,
     jobLogRetentionMs: config.jobLogRetentionMs,

@@ -16,6 +16,12 @@ export interface PhaseChange {
   gates?: JsonObject;
 }
 
+/**
+ * Who holds the phase and who changes it take turns in the order of asking. On the row itself, those who share a lock let
+ * each other in past one who waits to change it, for as long as one of them overlaps with the next.
+ */
+const LOCK = sql.raw(`hashtext('longshore'), hashtext('phase')`);
+
 /** The phase of the installation and its history. */
 export class PhaseRepository {
   readonly #db: Database;
@@ -31,19 +37,19 @@ export class PhaseRepository {
 
   /** The phase under which a transaction commits: nobody leaves it before the transaction ends. */
   async hold(tx: Executor): Promise<Phase> {
-    await tx.execute(sql`select phase_id from longshore.current_phase for share`);
+    await tx.execute(sql`select pg_advisory_xact_lock_shared(${LOCK})`);
     return (await this.current(tx)).phase;
   }
 
   /** The phase, which nobody holds or changes before the transaction ends: waits for all who do. */
   async lock(tx: Executor): Promise<PhaseEntry> {
-    await tx.execute(sql`select phase_id from longshore.current_phase for update`);
+    await tx.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
     return this.current(tx);
   }
 
   /** Enters a phase: waits for every transaction that holds the present one. */
   async enter(tx: Executor, change: PhaseChange): Promise<PhaseEntry> {
-    await tx.execute(sql`select phase_id from longshore.current_phase for update`);
+    await tx.execute(sql`select pg_advisory_xact_lock(${LOCK})`);
     const [entry] = await tx.insert(phases).values(change).returning();
     const made = this.#existing(entry);
     await tx.update(currentPhase).set({ phaseId: made.id });

@@ -11,6 +11,7 @@ import { addressOf, storesOfPhase } from '@/lib/placement/store-registry.ts';
 import type { DoctorReport } from '@/lib/secrets/doctor/report.ts';
 import { describeDatabase } from '@/tests/support/database.ts';
 import { DatasetLab } from '@/tests/support/dataset-lab.ts';
+import { deferred } from '@/tests/support/deferred.ts';
 
 const PASSED: DoctorReport = {
   subject: 'aws',
@@ -188,4 +189,34 @@ describeDatabase('phases', (database) => {
       'base_only',
     ]);
   });
+
+  // The embedded database runs one transaction at a time: there nobody overtakes.
+  if (database.kind === 'postgres') {
+    test('is changed in its turn, however many hold it one after the other', async () => {
+      const { db } = database;
+      const { phases } = lab.placed;
+      const order: string[] = [];
+      const first = deferred();
+      const held = deferred();
+      const holder = db.transaction(async (tx) => {
+        await phases.hold(tx);
+        held.settle();
+        await first.promise;
+      });
+      await held.promise;
+      const change = lab.enterPhase(db, 'dual_write').then(() => order.push('changed'));
+      const waiting = async () => {
+        const { rows } = await db.execute(sql`select 1 from pg_locks l join pg_database d on d.oid = l.database
+          where d.datname = current_database() and l.locktype = 'advisory' and not l.granted`);
+        return rows.length;
+      };
+      await expect.poll(waiting).toBe(1);
+      const late = db.transaction((tx) => phases.hold(tx)).then((phase) => order.push(phase));
+      await expect.poll(waiting).toBe(2);
+      expect(order).toEqual([]);
+      first.settle();
+      await Promise.all([holder, change, late]);
+      expect(order).toEqual(['changed', 'dual_write']);
+    });
+  }
 });

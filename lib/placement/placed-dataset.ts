@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
 import type { Executor } from '@/lib/db/database.ts';
 import { trainingDatasets } from '@/lib/db/schema.ts';
 
@@ -31,13 +31,22 @@ export async function findPlaced(executor: Executor, datasetId: string): Promise
   return row;
 }
 
+/** Of the datasets with these ids, those that have a row. */
+export async function placedAmong(executor: Executor, datasetIds: readonly string[]): Promise<PlacedDataset[]> {
+  if (datasetIds.length === 0) return [];
+  return executor
+    .select(COLUMNS)
+    .from(trainingDatasets)
+    .where(inArray(trainingDatasets.id, [...datasetIds]));
+}
+
 /** The row, locked until the transaction ends: creates, deletions and changes of placement take turns on it. */
 export async function lockPlaced(tx: Executor, datasetId: string): Promise<PlacedDataset | undefined> {
   const [row] = await tx.select(COLUMNS).from(trainingDatasets).where(eq(trainingDatasets.id, datasetId)).for('update');
   return row;
 }
 
-export function isLiving(dataset: PlacedDataset | undefined): dataset is PlacedDataset {
+export function isLiving<T extends Pick<PlacedDataset, 'status' | 'deletedAt'>>(dataset: T | undefined): dataset is T {
   return dataset !== undefined && dataset.status === 'ready' && dataset.deletedAt === null;
 }
 

@@ -1,6 +1,13 @@
 import type { Database, Executor, Transaction } from '@/lib/db/database.ts';
 import { inspectionJob, type JobSink, replicaJob } from '@/lib/placement/job-types.ts';
-import { findPlaced, isLiving, livingAfter, lockPlaced, type PlacedDataset } from '@/lib/placement/placed-dataset.ts';
+import {
+  findPlaced,
+  isLiving,
+  livingAfter,
+  lockPlaced,
+  type PlacedDataset,
+  placedAmong,
+} from '@/lib/placement/placed-dataset.ts';
 import type { Placement, Wanted } from '@/lib/placement/placement.ts';
 import { isAtRest, planPlacement, targetsOf } from '@/lib/placement/placement-plan.ts';
 import { isReadable, type Replica } from '@/lib/placement/replica.ts';
@@ -61,7 +68,16 @@ export class Reconciler {
     }
   }
 
-  /** Those for which there is something to do. A whole page is judged by a few statements: most datasets rest. */
+  /** As `reconcile`, for many: a few statements where there is nothing to do for most of them. */
+  async reconcileThese(datasetIds: readonly string[]): Promise<void> {
+    const datasets = await placedAmong(this.#db, datasetIds);
+    for (const { id } of await this.#unsettledOf(datasets.filter(isLiving))) await this.reconcile(id);
+  }
+
+  /**
+   * Those for which there is something to do. A whole page is judged by a few statements: most datasets rest. Rows from
+   * before Longshore that nobody has read yet rest too: the adoption's own readings come to them.
+   */
   async #unsettledOf(page: readonly PlacedDataset[]): Promise<PlacedDataset[]> {
     const ids = page.map((dataset) => dataset.id);
     const replicas = byDataset(await this.#replicas.ofDatasets(ids));
@@ -70,7 +86,8 @@ export class Reconciler {
     return page.filter((dataset) => {
       const copies = replicas.get(dataset.id) ?? [];
       const stores = wanted.get(dataset.userId);
-      if (stores === undefined || spooled.has(dataset.id) || dataset.objectSha256 === null) return true;
+      if (stores === undefined || spooled.has(dataset.id)) return true;
+      if (dataset.objectSha256 === null) return false;
       return !isAtRest(planPlacement(targetsOf(stores, dataset.createdAt, copies), copies), copies);
     });
   }

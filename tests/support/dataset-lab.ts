@@ -12,7 +12,7 @@ import { type JobState, jobs as jobsTable } from '@/lib/db/schema.ts';
 import { IngestPool } from '@/lib/ingest/pool/ingest-pool.ts';
 import type { Job } from '@/lib/jobs/job.ts';
 import { JobQueue } from '@/lib/jobs/queue.ts';
-import type { AdoptionSweep } from '@/lib/migration/adopt/adoption-sweep.ts';
+import { ADOPTION_JOBS, type AdoptionSweep } from '@/lib/migration/adopt/adoption-sweep.ts';
 import { silentLogger } from '@/lib/observability/logger.ts';
 import { IntegrityKeys } from '@/lib/placement/integrity.ts';
 import { PLACEMENT_JOBS } from '@/lib/placement/job-types.ts';
@@ -239,6 +239,7 @@ export class DatasetLab {
     else if (job.type === PLACEMENT_JOBS.remove) await worker.remove(id);
     else if (job.type === PLACEMENT_JOBS.reconcile) await reconciler.reconcileAll();
     else if (job.type === PLACEMENT_JOBS.inspect) await this.adoption.inspector.inspect(id);
+    else if (job.type === ADOPTION_JOBS.read) await this.adoption.readings.work(Number(job.payload.slice));
     else if (job.type === PLACEMENT_JOBS.tombstones) await cleaner.checkTombstones();
     else if (job.type === PLACEMENT_JOBS.scrubSlice) await scrubber.work(String(job.payload.run_id), job.id);
     else await this.parts.remover.cleanUp(id);

@@ -11,6 +11,8 @@ export class StoreAs {
   failing: 'unavailable' | 'unauthorized' | 'disk_full' | undefined;
   /** Awaited before each put: to hold one back. */
   beforePut: () => Promise<void> = async () => undefined;
+  /** Awaited before each get: to refuse a key. */
+  beforeGet: (key: string) => Promise<void> = async () => undefined;
   /** Bytes that `get` was asked for. */
   bytesRead = 0;
 
@@ -33,6 +35,7 @@ export class StoreAs {
         }),
       get: (key, options) =>
         guard(async () => {
+          await this.beforeGet(key);
           const found = await base.get(key, options);
           const { start = 0, end = found.stat.sizeBytes } = options?.range ?? {};
           this.bytesRead += Math.min(end, found.stat.sizeBytes) - start;

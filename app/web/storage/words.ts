@@ -43,6 +43,7 @@ const JOBS: Readonly<Record<string, string>> = {
   remove_replica: 'Copies to remove',
   reconcile_placement: 'Comparison of copies',
   inspect_dataset: 'Datasets to read for the first time',
+  read_adopted: 'Parts of the adopted datasets to read for the first time',
   scrub_slice: 'Scrub',
   run_migration: 'Migration',
   check_migration: 'Read-back of a migration',

@@ -4,6 +4,7 @@ import { sql } from 'drizzle-orm';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { newId } from '@/lib/db/ids.ts';
 import { Adoption } from '@/lib/migration/adopt/adoption.ts';
+import { StorageError } from '@/lib/storage/storage-error.ts';
 import { bufferBody } from '@/lib/streams/replayable-body.ts';
 import { describeDatabase } from '@/tests/support/database.ts';
 import { DatasetLab } from '@/tests/support/dataset-lab.ts';
@@ -148,6 +149,30 @@ describeDatabase('datasets of an application from before Longshore', (database) 
     await follow();
     expect(await copies('a')).toEqual(['filesystem 0 verified']);
     expect(await problems('a')).toEqual([]);
+  });
+
+  test('one that cannot be read holds up no other, and is read by a later attempt', async () => {
+    const ids = Array.from({ length: 40 }, (_, at) => `d${at}`);
+    for (const id of ids) {
+      await store(id, oldObject(2));
+      await insert(id);
+    }
+    await adopt();
+    const unread = () => lab.adoption.readings.open();
+    const refusal = new StorageError('unavailable', { provider: 'filesystem', operation: 'get', key: path('d7') });
+    lab.base.beforeGet = async (key) => {
+      if (key === path('d7')) throw refusal;
+    };
+    const slices = await unread();
+    expect(slices.reduce((sum, { datasets }) => sum + datasets, 0)).toBe(40);
+    const outcomes = await Promise.allSettled(slices.map(({ slice }) => lab.adoption.readings.work(slice)));
+    expect(outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? outcome.reason : []))).toEqual([refusal]);
+    expect(await unread()).toEqual([{ slice: expect.any(Number), datasets: 1 }]);
+    expect(await row('d7')).toMatchObject({ object_sha256: null });
+    lab.base.beforeGet = async () => undefined;
+    await follow();
+    expect(await unread()).toEqual([]);
+    for (const id of ids) expect(await copies(id)).toEqual(['filesystem 0 verified']);
   });
 
   test('a row that nobody took in is left alone by everything that looks after copies', async () => {

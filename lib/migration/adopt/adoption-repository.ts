@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, ne, or, type SQL, sql } from 'drizzle-orm';
 import type { Database, Executor } from '@/lib/db/database.ts';
 import { adoption, adoptionProblems, type JsonObject } from '@/lib/db/schema.ts';
 import { LongshoreError } from '@/lib/errors.ts';
@@ -100,10 +100,13 @@ export class AdoptionRepository {
     await this.#db.delete(adoptionProblems).where(and(eq(adoptionProblems.source, 'comparison'), stale));
   }
 
-  async forget(datasetId: string, codes: readonly ProblemCode[], executor: Executor = this.#db): Promise<void> {
-    await executor
-      .delete(adoptionProblems)
-      .where(and(eq(adoptionProblems.datasetId, datasetId), sql`${adoptionProblems.code} in ${[...codes]}`));
+  async forget(
+    datasetIds: readonly string[],
+    codes: readonly ProblemCode[],
+    executor: Executor = this.#db,
+  ): Promise<void> {
+    const { datasetId, code } = adoptionProblems;
+    await executor.delete(adoptionProblems).where(and(inArray(datasetId, [...datasetIds]), inArray(code, [...codes])));
   }
 
   /** All problems on record, a page at a time. */

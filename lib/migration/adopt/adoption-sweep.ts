@@ -1,14 +1,19 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '@/lib/db/database.ts';
 import type { AdoptionRepository, SeenRow } from '@/lib/migration/adopt/adoption-repository.ts';
+import type { FirstReadings } from '@/lib/migration/adopt/first-readings.ts';
 import type { S3Claims } from '@/lib/migration/adopt/s3-claims.ts';
 import type { Vanished } from '@/lib/migration/adopt/vanished.ts';
-import { inspectionJob, type JobSink } from '@/lib/placement/job-types.ts';
+import type { JobSink } from '@/lib/placement/job-types.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { StorageService } from '@/lib/storage/storage-service.ts';
 
-/** Follows what the old application does: cheap where it did nothing. */
-export const ADOPTION_JOBS = { sweep: 'sweep_adoption' } as const;
+export const ADOPTION_JOBS = {
+  /** Follows what the old application does: cheap where it did nothing. */
+  sweep: 'sweep_adoption',
+  /** Reads the adopted datasets of one slice for the first time. */
+  read: 'read_adopted',
+} as const;
 
 export interface AdoptionSweepParts {
   db: Database;
@@ -16,11 +21,11 @@ export interface AdoptionSweepParts {
   base: StorageService;
   claims: S3Claims;
   vanished: Vanished;
+  readings: FirstReadings;
   jobs: JobSink;
 }
 
 const ROWS = 500;
-const INSPECTIONS = 2000;
 
 export interface SweepResult {
   cleared: number;
@@ -45,7 +50,7 @@ export class AdoptionSweep {
       cleared,
       taken_in: await this.#takeIn(signal),
       s3_copies: await claims.takeWaiting(ROWS, signal),
-      inspections: await this.#queueInspections(),
+      inspections: await this.#queueReadings(),
     };
   }
 
@@ -77,16 +82,14 @@ export class AdoptionSweep {
     }
   }
 
-  async #queueInspections(): Promise<number> {
-    const { db, jobs } = this.#parts;
-    const { rows } = await db.execute<{ id: string; user_id: string }>(sql`
-      select a.dataset_id as id, a.user_id from longshore.adopted_datasets a
-      where a.state = 'adopted' and a.inspected_at is null
-        and exists (select 1 from longshore.dataset_replicas r where r.dataset_id = a.dataset_id and r.state = 'completed')
-        and not exists (select 1 from longshore.jobs j
-          where j.dedupe_key = 'inspect_dataset:' || a.dataset_id and j.state in ('queued', 'running'))
-      limit ${INSPECTIONS}`);
-    for (const { id, user_id: userId } of rows) await jobs.enqueue(inspectionJob({ id, userId }));
-    return rows.length;
+  /** Behind all other work: nobody waits for it. Returns how many datasets are to be read. */
+  async #queueReadings(): Promise<number> {
+    const open = await this.#parts.readings.open();
+    for (const { slice } of open) {
+      const type = ADOPTION_JOBS.read;
+      const job = { type, payload: { slice }, dedupeKey: `${type}:${slice}`, priority: -10 };
+      await this.#parts.jobs.enqueue({ ...job, whileRunning: 'skip' });
+    }
+    return open.reduce((sum, { datasets }) => sum + datasets, 0);
   }
 }

@@ -93,7 +93,7 @@ export class S3Claims {
         .values({ ...copy, id: newId(), objectSha256: dataset.objectSha256, completedAt: sql`now()` })
         .onConflictDoNothing();
       await tx.update(adoptedDatasets).set({ s3State: 'adopted', updatedAt: sql`now()` }).where(this.#unchanged(claim));
-      await this.#repository.forget(datasetId, CODES, tx);
+      await this.#repository.forget([datasetId], CODES, tx);
     });
   }
 
