@@ -58,7 +58,10 @@ async function apiKey(config: ClientConfig): Promise<string> {
   const kept = config.url === undefined ? await keptKey(config.dataDir) : undefined;
   if (kept !== undefined) return kept;
   throw new LongshoreError('api_key_missing', 'No API key to sign in with.', {
-    hint: 'Set LONGSHORE_API_KEY, or run where DATA_DIR holds the admin-key file of a local installation.',
+    hint:
+      config.url === undefined
+        ? 'Set LONGSHORE_API_KEY, or run where DATA_DIR holds the admin-key file of a local installation.'
+        : 'Set LONGSHORE_API_KEY. The admin-key file in DATA_DIR is sent to its own installation alone: unset LONGSHORE_URL to use that.',
   });
 }
 

@@ -10,6 +10,7 @@ import { Scanner } from './scanner.ts';
 import { createStopFinder } from './simd-stops.ts';
 import { NODE, Tape, TYPE } from './tape.ts';
 import { decodeToScratch, rangeText, SCRATCH_PAD, sameText, textOf } from './text.ts';
+import { describeFields } from './unrecognised.ts';
 import { Workspace } from './workspace.ts';
 
 const LONGEST_EXCERPT_BYTES = 400;
@@ -156,7 +157,8 @@ export class RecordContext {
   /** Reports something about a node. `suffix` points below it, to what is absent. */
   report(code: Code, node: number, detail: Detail = {}, suffix = ''): void {
     if (!this.count(code)) return;
-    this.findings.add(code, this.place(node, suffix), detail);
+    const hint = code === 'E_FIELD_MISSING' ? describeFields(this, node) : undefined;
+    this.findings.add(code, this.place(node, suffix), detail, hint);
   }
 
   /** Reports with a hint of its own. */

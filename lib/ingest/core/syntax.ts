@@ -8,9 +8,13 @@ export interface FaultReport {
   hint: string | undefined;
 }
 
-const PROBLEMS: Readonly<Partial<Record<ScanFault, string>>> = {
+/** What a scan stumbled over. A line break within a string is told from other control characters. */
+type Stumble = ScanFault | 'line_end';
+
+const PROBLEMS: Readonly<Partial<Record<Stumble, string>>> = {
   unterminated: 'a string is not closed',
   control: 'a raw control character stands in a string',
+  line_end: 'the line ends within a string',
   escape: 'an escape is not one of \\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX',
   value: 'a value was expected',
   key: 'a key in double quotes was expected',
@@ -36,9 +40,10 @@ const TEXTUAL_HINTS: readonly { pattern: RegExp; hint: string }[] = [
   { pattern: /^undefined\b/, hint: 'JSON has no undefined: use null or leave the key out.' },
 ];
 
-const FIXED_HINTS: Readonly<Partial<Record<ScanFault, string>>> = {
+const FIXED_HINTS: Readonly<Partial<Record<Stumble, string>>> = {
   unterminated: 'The line is cut off, or a quote in the text is not written as \\".',
   control: 'Write line breaks as \\n and tabs as \\t.',
+  line_end: 'The line is cut off, or a line break in the text is not written as \\n.',
   escape: 'Write a backslash as \\\\.',
   trailing_comma: 'Remove the comma.',
   number: 'No leading zeros, no +, no hexadecimal, digits on both sides of the point.',
@@ -74,13 +79,14 @@ function syntaxFault(workspace: Workspace, fault: ScanFault, at: number, recordS
   const rest = decoder.decode(workspace.bytes.subarray(at, Math.min(at + 40, workspace.inputEnd)));
   const atEnd = at >= workspace.inputEnd || workspace.view.getUint8(at) === 0x0a;
   const textual = TEXTUAL_HINTS.find(({ pattern }) => pattern.test(rest))?.hint;
-  const problem =
-    atEnd && fault !== 'control' ? 'the record ends too early' : (PROBLEMS[fault] ?? 'unexpected character');
+  const kind = atEnd && fault === 'control' ? 'line_end' : fault;
+  const early = atEnd && kind !== 'line_end';
+  const problem = early ? 'the record ends too early' : (PROBLEMS[kind] ?? 'unexpected character');
   return {
     code: 'E_JSON_SYNTAX',
     detail: { column: columnOf(workspace, recordStart, at), problem },
     hint:
-      textual ?? FIXED_HINTS[fault] ?? (atEnd ? 'The line is cut off: one record must stand on one line.' : undefined),
+      textual ?? FIXED_HINTS[kind] ?? (atEnd ? 'The line is cut off: one record must stand on one line.' : undefined),
   };
 }
 

@@ -24,14 +24,31 @@ export function describeKeys(record: RecordContext): { keys: string; hint: strin
       hint: 'An array must be a list of messages: [{"role": "user", "content": "..."}, ...].',
     };
   }
-  const names: string[] = [];
-  for (let key = root + NODE; key < tape.limit(root); key = tape.after(key + NODE))
-    names.push(record.text(key).slice(0, 60));
-  const shown = names.slice(0, SHOWN_KEYS).map((name) => JSON.stringify(name));
-  if (names.length > SHOWN_KEYS) shown.push(`and ${names.length - SHOWN_KEYS} more`);
+  const names = keysOf(record, root);
   const lookalike = LOOKALIKES.find(({ keys }) => keys.every((key) => names.includes(key)));
   const hint =
     lookalike?.hint ??
     'Write {"messages": [...]}, {"prompt", "completion"}, {"prompt", "chosen", "rejected"} or {"text"}.';
-  return { keys: shown.length === 0 ? '(none)' : shown.join(', '), hint };
+  return { keys: listed(names), hint };
+}
+
+/** What an object that lacks a field has instead: most often the field, misspelt. Nothing where it is no object. */
+export function describeFields(record: RecordContext, node: number): string | undefined {
+  if (record.tape.type(node) !== TYPE.object) return undefined;
+  const names = keysOf(record, node);
+  return names.length === 0 ? 'The object is empty.' : `The object has: ${listed(names)}.`;
+}
+
+function keysOf(record: RecordContext, node: number): string[] {
+  const { tape } = record;
+  const names: string[] = [];
+  for (let key = node + NODE; key < tape.limit(node); key = tape.after(key + NODE))
+    names.push(record.text(key).slice(0, 60));
+  return names;
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, SHOWN_KEYS).map((name) => JSON.stringify(name));
+  if (names.length > SHOWN_KEYS) shown.push(`and ${names.length - SHOWN_KEYS} more`);
+  return shown.length === 0 ? '(none)' : shown.join(', ');
 }
