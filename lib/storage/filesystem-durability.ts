@@ -3,6 +3,7 @@ import { type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises
 import { dirname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { SteadyFlush } from '@/lib/streams/steady-flush.ts';
 
 /** Opens a file for writing; replaceable so that tests can lead writes to a device that is full. */
 export type OpenFile = (path: string, flags: number, mode: number) => Promise<FileHandle>;
@@ -40,22 +41,22 @@ export async function writeDurably(path: string, source: Readable, options: Dura
   // A source that fails before the pipeline listens must not end the process: the pipeline tells it.
   source.on('error', () => undefined);
   try {
-    const handle = await (options.openFile ?? open)(path, CREATE_NEW, 0o600);
+    const file = new FileWriter(await (options.openFile ?? open)(path, CREATE_NEW, 0o600));
     try {
       await pipeline(
         source,
         async (chunks: AsyncIterable<Buffer>) => {
           for await (const chunk of chunks) {
             options.onChunk?.(chunk);
-            await writeFully(handle, chunk);
+            await file.write(chunk);
             sizeBytes += chunk.length;
           }
         },
         { signal: options.signal },
       );
-      await handle.sync();
+      await file.sync();
     } finally {
-      await handle.close();
+      await file.close();
     }
     return sizeBytes;
   } catch (error) {
@@ -76,9 +77,43 @@ export async function publishFile(draft: string, final: string, ifAbsent: boolea
   await syncFolder(dirname(final));
 }
 
-async function writeFully(handle: FileHandle, chunk: Buffer): Promise<void> {
-  for (let offset = 0; offset < chunk.length; ) {
-    const { bytesWritten } = await handle.write(chunk, offset, chunk.length - offset);
-    offset += bytesWritten;
+/** Writes one chunk while its caller looks at the next, and lets the disk begin before the end. */
+class FileWriter {
+  readonly #handle: FileHandle;
+  readonly #flush: SteadyFlush;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+    this.#flush = new SteadyFlush(handle);
+  }
+
+  /** Resolves when the chunk before has been written. The chunk MUST not be changed before the next call resolves. */
+  async write(chunk: Buffer): Promise<void> {
+    await this.#writing;
+    this.#writing = this.#writeFully(chunk);
+    // Told by the next call; until then it must not count as unhandled.
+    this.#writing.catch(() => undefined);
+  }
+
+  async sync(): Promise<void> {
+    await this.#writing;
+    await this.#flush.settled();
+    await this.#handle.sync();
+  }
+
+  /** Waits for what still runs on the handle, whatever becomes of it. */
+  async close(): Promise<void> {
+    await this.#writing.catch(() => undefined);
+    await this.#flush.settled().catch(() => undefined);
+    await this.#handle.close();
+  }
+
+  async #writeFully(chunk: Buffer): Promise<void> {
+    for (let offset = 0; offset < chunk.length; ) {
+      const { bytesWritten } = await this.#handle.write(chunk, offset, chunk.length - offset);
+      offset += bytesWritten;
+    }
+    this.#flush.wrote(chunk.length);
   }
 }

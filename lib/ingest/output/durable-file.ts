@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { LongshoreError, messageOf } from '@/lib/errors.ts';
+import { SteadyFlush } from '@/lib/streams/steady-flush.ts';
 
 /**
  * A file that exists under its name only when it is complete and on disk: written as `<path>.partial`, fsynced, renamed,
@@ -9,10 +10,12 @@ import { LongshoreError, messageOf } from '@/lib/errors.ts';
 export class DurableFile {
   readonly path: string;
   readonly #handle: FileHandle;
+  readonly #flush: SteadyFlush;
 
   private constructor(path: string, handle: FileHandle) {
     this.path = path;
     this.#handle = handle;
+    this.#flush = new SteadyFlush(handle);
   }
 
   /** @throws LongshoreError `disk_full` or `spool_write_failed`. */
@@ -29,6 +32,7 @@ export class DurableFile {
       while (written < bytes.byteLength) {
         written += (await this.#handle.write(bytes, written)).bytesWritten;
       }
+      this.#flush.wrote(written);
     } catch (error) {
       throw writeError(error);
     }
@@ -36,6 +40,7 @@ export class DurableFile {
 
   async commit(): Promise<void> {
     try {
+      await this.#flush.settled();
       await this.#handle.sync();
       await this.#handle.close();
       await rename(partialOf(this.path), this.path);
@@ -46,6 +51,8 @@ export class DurableFile {
   }
 
   async abort(): Promise<void> {
+    // Whether it reached the disk is of no account any more.
+    await this.#flush.settled().catch(() => undefined);
     await this.#handle.close();
     await rm(partialOf(this.path), { force: true });
     await rm(this.path, { force: true });

@@ -17,6 +17,8 @@ export interface IngestPoolOptions {
   workerUrl?: URL;
 }
 
+/** Started when an upload begins, while its first bytes arrive; more are only started where there is work for them. */
+const THREADS_AT_ONCE = 2;
 /** One task runs, the next already waits in the thread's port, so that no thread idles while the main thread is busy. */
 const TASKS_PER_THREAD = 2;
 const MIN_SHARE_BYTES = 2 << 20;
@@ -26,7 +28,7 @@ const FREE_BUFFERS = 12;
 
 /**
  * The threads that all uploads share. Waiting uploads take turns batch by batch, so a small file is not held up by a
- * large one. Threads start when the first work comes, and a dead one is replaced.
+ * large one. Threads start when the first upload comes, and a dead one is replaced.
  */
 export class IngestPool {
   readonly #limits: Required<IngestPoolOptions>;
@@ -57,6 +59,7 @@ export class IngestPool {
   open(): PoolSession {
     const upload = this.#nextId++;
     this.#uploads.add(upload);
+    while (!this.#closed && this.#threads.length < THREADS_AT_ONCE && this.#startThread() !== undefined);
     return new PoolSession(this, upload);
   }
 
