@@ -16,6 +16,9 @@ export interface ThreadLimits {
   heapMb: number;
 }
 
+/** A batch leaves hardly any garbage: what is kept for it is memory lost. */
+const YOUNG_MB = 3;
+
 /** A thread and the tasks that were sent to it. All of them belong to one upload, so that a crash harms no other. */
 export class WorkerThread {
   readonly #worker: Worker;
@@ -27,7 +30,7 @@ export class WorkerThread {
     this.#onFree = events.onFree;
     this.#onGone = events.onGone;
     this.#worker = new Worker(url, {
-      resourceLimits: { maxOldGenerationSizeMb: limits.heapMb, maxYoungGenerationSizeMb: 16 },
+      resourceLimits: { maxOldGenerationSizeMb: limits.heapMb, maxYoungGenerationSizeMb: YOUNG_MB },
     });
     this.#worker.on('message', (reply: FromWorker) => this.#settle(reply));
     this.#worker.on('error', (error) => this.#die(messageOf(error)));
