@@ -17,7 +17,7 @@ import { readableOf } from '@/lib/streams/replayable-body.ts';
 import { type MigrationNode, type NodeSettings, openMigrationNode } from '@/tests/support/migration/node.ts';
 import { insertDatasets, type SeededDataset } from '@/tests/support/migration/seed.ts';
 import { startTestPostgres } from '@/tests/support/postgres.ts';
-import { watchMemory } from './process-usage.ts';
+import { cpuSeconds, watchMemory } from './process-usage.ts';
 import { describeMachine, printTable } from './table.ts';
 
 const MIB = 2 ** 20;
@@ -105,8 +105,19 @@ async function fill(node: MigrationNode, shape: (typeof SHAPES)[number], tag: st
   }
 }
 
+interface Cost {
+  seconds: number;
+  /** CPU seconds of who copies, and of the server while it does. */
+  cpu: number;
+  serverCpu: number;
+}
+
 /** The engine in a process of its own, from the first claim to the end of the run. */
-async function migrate(node: MigrationNode, settings: NodeSettings): Promise<{ seconds: number; peakMiB: number }> {
+async function migrate(
+  node: MigrationNode,
+  settings: NodeSettings,
+  serverPid: number,
+): Promise<Cost & { peakMiB: number }> {
   const options = { filters: {}, concurrency: 32, bwlimitBytesPerSecond: null };
   const { run } = await node.migration.service.plan(options, 'bench');
   await node.migration.service.resume(run.id, 'bench');
@@ -115,25 +126,34 @@ async function migrate(node: MigrationNode, settings: NodeSettings): Promise<{ s
   const child = spawn(process.execPath, ['--import', 'tsx', worker, task], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines = createInterface(child.stdout);
   await once(lines, 'line');
-  const start = performance.now();
+  const stop = clocksOf(child.pid ?? 0, serverPid);
   const memory = watchMemory(child.pid ?? 0);
   await once(lines, 'line');
-  const seconds = (performance.now() - start) / 1000;
+  const cost = stop();
   const peakMiB = Math.round(memory.stop() / MIB);
   await once(child, 'exit');
   const { totals } = await node.migration.service.get(run.id);
   if (totals.counts.done === 0 || totals.counts.failed + totals.counts.quarantined + totals.counts.pending > 0) {
     throw new Error(`the run ended with ${JSON.stringify(totals.counts)} ${JSON.stringify(totals.errors)}`);
   }
-  return { seconds, peakMiB };
+  return { ...cost, peakMiB };
 }
 
-function rcloneSeconds(sandbox: Sandbox, flags: readonly string[]): { copy: number; check: number } {
+/** Runs until the answer is called, which says what it cost. Of children that ended, too. */
+function clocksOf(pid: number, serverPid: number): () => Cost {
+  const [start, cpu, serverCpu] = [performance.now(), cpuSeconds(pid), cpuSeconds(serverPid)];
+  return () => {
+    const seconds = (performance.now() - start) / 1000;
+    return { seconds, cpu: cpuSeconds(pid) - cpu, serverCpu: cpuSeconds(serverPid) - serverCpu };
+  };
+}
+
+function rcloneCost(sandbox: Sandbox): { copy: Cost; check: Cost } {
   const from = `from:${sandbox.source.bucket}`;
   const timed = (...words: string[]) => {
-    const start = performance.now();
-    sandbox.rclone(...words, ...flags);
-    return (performance.now() - start) / 1000;
+    const stop = clocksOf(process.pid, sandbox.process.pid ?? 0);
+    sandbox.rclone(...words);
+    return stop();
   };
   return { copy: timed('copy', from, 'to:theirs'), check: timed('check', '--download', from, 'to:theirs') };
 }
@@ -153,15 +173,17 @@ async function measure(shape: (typeof SHAPES)[number]): Promise<(string | number
     await fill(node, shape, `s${shape.sizeBytes}`);
     // Each begins when nothing is left to be written to disk.
     execFileSync('sync');
-    const ours = await migrate(node, settings);
+    const ours = await migrate(node, settings, sandbox.process.pid ?? 0);
     execFileSync('sync');
-    const theirs = rcloneSeconds(sandbox, []);
-    const sum = theirs.copy + theirs.check;
+    const { copy, check } = rcloneCost(sandbox);
+    const told = ({ cpu, serverCpu }: Cost) => `${cpu.toFixed(1)} (${serverCpu.toFixed(1)})`;
     return [
       shape.name,
       ours.seconds.toFixed(2),
-      `${theirs.copy.toFixed(2)} + ${theirs.check.toFixed(2)}`,
-      (sum / ours.seconds).toFixed(2),
+      `${copy.seconds.toFixed(2)} + ${check.seconds.toFixed(2)}`,
+      ((copy.seconds + check.seconds) / ours.seconds).toFixed(2),
+      told(ours),
+      `${told(copy)} + ${told(check)}`,
       ours.peakMiB,
     ];
   } finally {
@@ -176,4 +198,10 @@ async function measure(shape: (typeof SHAPES)[number]): Promise<(string | number
 console.log(`${describeMachine()}, ${execFileSync('rclone', ['version']).toString().split('\n')[0]}\n`);
 const rows = [];
 for (const shape of SHAPES) if (only === undefined || shape.name.includes(only)) rows.push(await measure(shape));
-printTable(['copy and proof', 'seconds', 'rclone copy + check --download', 'rclone / ours', 'peak MiB of ours'], rows);
+printTable(
+  [
+    ...['copy and proof', 'seconds', 'rclone copy + check --download', 'rclone / ours'],
+    ...['CPU s of ours (of the server)', 'CPU s of rclone (of the server)', 'peak MiB of ours'],
+  ],
+  rows,
+);

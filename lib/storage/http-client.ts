@@ -24,6 +24,14 @@ export interface HttpReply {
   body: Readable;
 }
 
+/** How an answer is read into memory. */
+export interface Reading {
+  /** Told of each piece as it arrives. */
+  onBytes?: (lengthBytes: number) => void;
+  /** Where an answer of announced length is put that fits in. After a failure bytes may still come into it. */
+  into?: Buffer;
+}
+
 export interface SmallReply extends Omit<HttpReply, 'body'> {
   /** Cut off after `maxReplyBytes`. */
   body: Buffer;
@@ -63,29 +71,22 @@ export class HttpClient {
     });
   }
 
-  /**
-   * Sends and reads a small answer whole; what goes beyond `maxReplyBytes` is cut off. `onBytes` is told of each piece as
-   * it arrives.
-   */
-  async send(
-    call: HttpCall,
-    maxReplyBytes = MAX_REPLY_BYTES,
-    onBytes?: (lengthBytes: number) => void,
-  ): Promise<SmallReply> {
+  /** Sends and reads a small answer whole; what goes beyond `maxReplyBytes` is cut off. */
+  async send(call: HttpCall, maxReplyBytes = MAX_REPLY_BYTES, reading: Reading = {}): Promise<SmallReply> {
     const reply = await this.open(call);
     const { status, headers } = reply;
-    return { status, headers, body: await this.read(reply, maxReplyBytes, onBytes) };
+    return { status, headers, body: await this.read(reply, maxReplyBytes, reading) };
   }
 
   /** The body of an answer in one piece, cut off after `maxBytes`. */
   async read(
     { headers, body }: Pick<HttpReply, 'headers' | 'body'>,
     maxBytes: number,
-    onBytes?: (lengthBytes: number) => void,
+    { onBytes, into }: Reading = {},
   ): Promise<Buffer> {
     try {
       const announced = Number(headers['content-length'] ?? Number.NaN);
-      return await readUpTo(body, new Room(announced, maxBytes), onBytes);
+      return await readUpTo(body, new Room(announced, maxBytes, into), onBytes);
     } catch (error) {
       throw networkError(error, this.context);
     }
@@ -167,6 +168,10 @@ function readUpTo(body: Readable, room: Room, onBytes?: (lengthBytes: number) =>
   });
 }
 
+function roomFor(bytes: number, into: Buffer | undefined): Buffer {
+  return into !== undefined && into.length >= bytes ? into.subarray(0, bytes) : Buffer.allocUnsafeSlow(bytes);
+}
+
 /** Where the bytes of an answer are put together: in place where their number was announced, so that none is held twice. */
 class Room {
   readonly #maxBytes: number;
@@ -174,10 +179,10 @@ class Room {
   readonly #chunks: Buffer[] = [];
   #size = 0;
 
-  constructor(announcedBytes: number, maxBytes: number) {
+  constructor(announcedBytes: number, maxBytes: number, into: Buffer | undefined) {
     this.#maxBytes = maxBytes;
     const inPlace = announcedBytes > IN_PLACE_BYTES && announcedBytes <= maxBytes;
-    this.#whole = inPlace ? Buffer.allocUnsafeSlow(announcedBytes) : undefined;
+    if (inPlace) this.#whole = roomFor(announcedBytes, into);
   }
 
   get isFull(): boolean {

@@ -10,16 +10,19 @@ export async function readByGet(
   options: ReadOptions,
   context: StorageErrorContext,
 ): Promise<ReadObject> {
-  const { maxBytes, onProgress, ...wanted } = options;
+  const { maxBytes, onProgress, into, ...wanted } = options;
   const { stat, body } = await get(key, wanted);
+  const place = into !== undefined && into.length >= maxBytes ? into : undefined;
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
+    if (size + chunk.length > maxBytes) throw tooLarge(maxBytes, context);
+    if (place === undefined) chunks.push(chunk);
+    else chunk.copy(place, size);
     size += chunk.length;
-    if (size > maxBytes) throw tooLarge(maxBytes, context);
-    chunks.push(chunk);
     onProgress?.(size);
   }
+  if (place !== undefined) return { stat, bytes: place.subarray(0, size) };
   const [only] = chunks;
   return { stat, bytes: chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, size) };
 }

@@ -105,14 +105,14 @@ export class S3StorageService implements StorageService {
   async read(key: string, options: ReadOptions): Promise<ReadObject> {
     this.check(key, 'get', options.signal);
     const context = { provider: 's3', operation: 'get', key } as const;
-    const { maxBytes, onProgress } = options;
+    const { maxBytes, onProgress, into } = options;
     let seen = 0;
     const onBytes = (count: number) => {
       seen += count;
       onProgress?.(seen);
     };
     // One byte more: an object of exactly so many bytes is read to its end, and its connection stays in use.
-    const reading = { maxBytes: maxBytes + 1, onBytes };
+    const reading = { maxBytes: maxBytes + 1, onBytes, into };
     const reply = await this.session.wire.send(getRequest(key, options), context, reading);
     if (reply.body.length > maxBytes) throw tooLarge(maxBytes, context);
     return { stat: statOfReply(key, reply), bytes: reply.body };

@@ -1,5 +1,5 @@
 import type { EndpointGuard } from '@/lib/storage/endpoint-guard.ts';
-import { type HttpCall, HttpClient, type HttpReply, type SmallReply } from '@/lib/storage/http-client.ts';
+import { type HttpCall, HttpClient, type HttpReply, type Reading, type SmallReply } from '@/lib/storage/http-client.ts';
 import { encodeQuery, type ObjectBase, objectBase, objectPath } from '@/lib/storage/s3-address.ts';
 import type { S3StoreConfig } from '@/lib/storage/s3-config.ts';
 import { s3Error } from '@/lib/storage/s3-errors.ts';
@@ -58,13 +58,13 @@ export class S3Wire {
   async send(
     request: ObjectRequest,
     context: StorageErrorContext,
-    reading: { maxBytes: number; onBytes?: (lengthBytes: number) => void } = { maxBytes: MAX_ERROR_BYTES },
+    { maxBytes, ...reading }: Reading & { maxBytes: number } = { maxBytes: MAX_ERROR_BYTES },
   ): Promise<SmallReply> {
     return this.#run(request, context, async (client, call) => {
       const reply = await client.open(call);
       if (!isSuccess(reply)) throw new S3Refusal(reply, await client.read(reply, MAX_ERROR_BYTES));
       const { status, headers } = reply;
-      return { status, headers, body: await client.read(reply, reading.maxBytes, reading.onBytes) };
+      return { status, headers, body: await client.read(reply, maxBytes, reading) };
     });
   }
 

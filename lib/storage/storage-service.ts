@@ -75,6 +75,11 @@ export interface ReadOptions extends GetOptions {
   maxBytes: number;
   /** Total bytes received so far. Begins anew when the call is repeated. */
   onProgress?: (receivedBytes: number) => void;
+  /**
+   * Memory that the bytes are put into where they fit: the answer is then a view of its beginning. After a failed call it
+   * MUST NOT be used for anything else: bytes may still come.
+   */
+  into?: Buffer;
 }
 
 export interface ReadObject {

@@ -4,6 +4,7 @@ import type { CopyRemains } from '@/lib/migration/engine/copy-remains.ts';
 import type { ItemJournal } from '@/lib/migration/engine/item-journal.ts';
 import type { ItemOutcome } from '@/lib/migration/engine/item-outcome.ts';
 import type { KnownDataset, Track } from '@/lib/migration/engine/item-runner.ts';
+import { PieceMemory } from '@/lib/migration/engine/piece-memory.ts';
 import { rangedBody } from '@/lib/migration/engine/ranged-body.ts';
 import { digestAt } from '@/lib/migration/engine/read-back.ts';
 import type { MigrationItem, ObjectPlace } from '@/lib/migration/types.ts';
@@ -71,6 +72,7 @@ export class ObjectCopier {
   readonly #keys: IntegrityKeys;
   readonly #installationId: string;
   readonly #budget = new ByteBudget(MEMORY_BYTES);
+  readonly #pieces = new PieceMemory(this.#budget, ONE_PIECE_BYTES);
 
   constructor(parts: {
     registry: StoreRegistry;
@@ -175,7 +177,7 @@ export class ObjectCopier {
       save: (state: UploadState) => this.#journal.saveUpload(item, state, track.bytesCopied),
       clear: () => this.#journal.arrived(item),
     };
-    const body = rangedBody(object, this.#budget);
+    const body = rangedBody(object, this.#pieces);
     const put = (options: PutOptions) => to.put(destination.key, body, { ...options, journal, soleWriter: true });
     return this.#put(ends, put, track);
   }
@@ -199,7 +201,8 @@ export class ObjectCopier {
 
   async #readBack(ends: Ends, stored: Stored, track: Track): Promise<ItemOutcome> {
     const { to, destination, expected } = ends;
-    const found = await digestAt({ service: to, budget: this.#budget }, destination.key, {
+    const memory = { budget: this.#budget, pieces: this.#pieces };
+    const found = await digestAt({ service: to, memory }, destination.key, {
       ...{ sizeBytes: stored.sizeBytes, versionId: stored.versionId, signal: track.signal },
     });
     if (found === undefined) return this.#withoutCopy(ends, { ...DESTINATION_MISSING, expectedSha256: expected });

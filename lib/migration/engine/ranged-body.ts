@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { ByteBudget } from '@/lib/migration/engine/byte-budget.ts';
+import type { PieceMemory } from '@/lib/migration/engine/piece-memory.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { StorageService } from '@/lib/storage/storage-service.ts';
 import type { HeldPiece, PieceRange, ReplayableBody } from '@/lib/streams/replayable-body.ts';
@@ -21,34 +21,35 @@ const SLICE_BYTES = 256 * 1024;
 
 /**
  * An object in another store as a body to upload in pieces. Each piece is read from the source by one request, hashed
- * once, and sent from memory. The pieces in memory stay within the budget, whatever the size of the object.
+ * once, and sent from memory, of which there is so much, whatever the size of the object. A store that still reads a
+ * piece when it was let go receives other bytes than their hash says, and refuses them.
  */
-export function rangedBody(source: RangedSource, budget: ByteBudget): ReplayableBody {
+export function rangedBody(source: RangedSource, memory: PieceMemory): ReplayableBody {
   const { sizeBytes, sha256 } = source;
-  const hold: NonNullable<ReplayableBody['hold']> = (range, options) => holdPiece(source, budget, range, options);
+  const hold: NonNullable<ReplayableBody['hold']> = (range, options) => holdPiece(source, memory, range, options);
   const open = (range: PieceRange = { start: 0, end: sizeBytes }) => Readable.from(piecesOf(hold, range));
   return { sizeBytes, sha256, open, hold };
 }
 
 async function holdPiece(
   source: RangedSource,
-  budget: ByteBudget,
+  memory: PieceMemory,
   range: PieceRange,
   options: { onProgress?: () => void } = {},
 ): Promise<HeldPiece> {
   const { service, key, versionId, signal } = source;
   const maxBytes = range.end - range.start;
-  const release = await budget.acquire(maxBytes, signal);
+  const room = await memory.acquire(1, maxBytes, signal);
   try {
-    const { bytes } = await service.read(key, { range, versionId, maxBytes, signal });
+    const { bytes } = await service.read(key, { range, versionId, maxBytes, signal, into: room.buffers[0] });
     if (bytes.length !== maxBytes) throw shorter(source, bytes.length, maxBytes);
     for (let left = bytes.length; left > 0; left -= SLICE_BYTES) {
       await source.onRead(Math.min(left, SLICE_BYTES));
       options.onProgress?.();
     }
-    return { bytes, sha256: createHash('sha256').update(bytes).digest('hex'), release };
+    return { bytes, sha256: createHash('sha256').update(bytes).digest('hex'), release: room.release };
   } catch (error) {
-    release();
+    room.drop();
     throw error;
   }
 }

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { ByteBudget } from '@/lib/migration/engine/byte-budget.ts';
+import type { PieceMemory } from '@/lib/migration/engine/piece-memory.ts';
 import { StorageError } from '@/lib/storage/storage-error.ts';
 import type { ObjectStat, StorageService } from '@/lib/storage/storage-service.ts';
 import { type Digest, DigestMeter } from '@/lib/streams/digest.ts';
@@ -12,41 +14,70 @@ export interface ReadBackOptions {
 
 const PIECE_BYTES = 8 * 1024 * 1024;
 
+/** What reading back may hold in memory. */
+export interface ReadBackMemory {
+  budget: ByteBudget;
+  pieces: PieceMemory;
+}
+
 /**
  * Reads an object to its end and hashes it, piece by piece: the next one comes while one is hashed. Undefined when the
  * object is not there.
  */
 export async function digestAt(
-  { service, budget }: { service: StorageService; budget: ByteBudget },
+  { service, memory }: { service: StorageService; memory: ReadBackMemory },
   key: string,
   options: ReadBackOptions,
 ): Promise<(Digest & { stat: ObjectStat }) | undefined> {
   try {
-    const small = options.sizeBytes <= PIECE_BYTES;
-    const release = await budget.acquire(small ? options.sizeBytes : 2 * PIECE_BYTES, options.signal);
-    try {
-      return small ? await digestWhole(service, key, options) : await digestPieces(service, key, options);
-    } finally {
-      release();
-    }
+    const whole = options.sizeBytes > PIECE_BYTES ? undefined : await digestWhole(service, memory.budget, key, options);
+    return whole ?? (await digestPieces(service, memory.pieces, key, options));
   } catch (error) {
     if (StorageError.is(error, 'not_found')) return undefined;
     throw error;
   }
 }
 
-async function digestWhole(service: StorageService, key: string, { versionId, signal }: ReadBackOptions) {
-  const { stat, bytes } = await service.read(key, { versionId, signal, maxBytes: 2 * PIECE_BYTES });
-  const meter = new DigestMeter();
-  meter.update(bytes);
-  return { ...meter.result(), stat };
+/** Undefined when the object is larger than one piece, whatever it should be. */
+async function digestWhole(service: StorageService, budget: ByteBudget, key: string, options: ReadBackOptions) {
+  const { versionId, signal, sizeBytes } = options;
+  const release = await budget.acquire(sizeBytes, signal);
+  try {
+    const { stat, bytes } = await service.read(key, { versionId, signal, maxBytes: PIECE_BYTES });
+    return { sha256: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.length, stat };
+  } catch (error) {
+    if (StorageError.is(error, 'too_large')) return undefined;
+    throw error;
+  } finally {
+    release();
+  }
 }
 
-async function digestPieces(service: StorageService, key: string, { versionId, signal }: ReadBackOptions) {
-  const wanted = { versionId, signal };
+async function digestPieces(service: StorageService, memory: PieceMemory, key: string, options: ReadBackOptions) {
+  const room = await memory.acquire(2, PIECE_BYTES, options.signal);
+  try {
+    const found = await digestInTurns(service, room.buffers, key, options);
+    room.release();
+    return found;
+  } catch (error) {
+    room.drop();
+    throw error;
+  }
+}
+
+/** One piece is hashed while the next one comes into the other buffer. */
+async function digestInTurns(
+  service: StorageService,
+  buffers: readonly Buffer[],
+  key: string,
+  { versionId, signal }: ReadBackOptions,
+) {
+  const wanted = { versionId, signal, maxBytes: PIECE_BYTES };
   const meter = new DigestMeter();
-  const piece = (start: number) =>
-    service.read(key, { ...wanted, range: { start, end: start + PIECE_BYTES }, maxBytes: PIECE_BYTES });
+  const piece = (start: number) => {
+    const into = buffers[(start / PIECE_BYTES) % buffers.length];
+    return service.read(key, { ...wanted, into, range: { start, end: start + PIECE_BYTES } });
+  };
   let current = await piece(0);
   const { stat } = current;
   for (let at = PIECE_BYTES; at < stat.sizeBytes; at += PIECE_BYTES) {
