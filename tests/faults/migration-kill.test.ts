@@ -2,57 +2,33 @@
  * A migration whose processes are killed with -9 at random moments, each time resumed by another process that knows
  * nothing but the database. At the end nothing was sent twice, nothing is half there, and nothing that was sent is lost.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { MigrationOptions } from '@/lib/migration/types.ts';
-import { type MigrationNode, type NodeSettings, openMigrationNode } from '@/tests/support/migration/node.ts';
-import { type Seed, type SeededDataset, seedDatasets } from '@/tests/support/migration/seed.ts';
+import { afterEach, expect, test } from 'vitest';
+import type { Seed, SeededDataset } from '@/tests/support/migration/seed.ts';
+import { migrationStores } from '@/tests/support/migration/stores.ts';
 import { WorkerProcess } from '@/tests/support/migration/worker-process.ts';
-import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
 import { seededRandom } from '@/tests/support/rehearsal/cast.ts';
-import { type S3TestStore, startS3TestStore } from '@/tests/support/s3-store.ts';
 import { sha256 } from '@/tests/support/sandbox-clients.ts';
-import { type SupabaseTestStore, startSupabaseTestStore } from '@/tests/support/supabase-store.ts';
 
 const MIB = 1024 * 1024;
 const PART_BYTES = 5 * MIB;
-const ALL: MigrationOptions = { filters: {}, concurrency: 8, bwlimitBytesPerSecond: null };
 const SOON = { timeout: 60_000, interval: 2 };
 
-let postgres: TestDatabases;
-let supabase: SupabaseTestStore;
-let s3: S3TestStore;
-let settings: NodeSettings;
-let node: MigrationNode;
+const stores = migrationStores();
 const workers: WorkerProcess[] = [];
 let owners = 0;
 
-beforeAll(async () => {
-  postgres = await startTestPostgres();
-});
-beforeEach(async () => {
-  supabase = await startSupabaseTestStore();
-  s3 = await startS3TestStore();
-  const databaseUrl = await postgres.createDatabase();
-  settings = { databaseUrl, base: { supabase: supabase.config }, bucket: s3.config };
-  node = await openMigrationNode(settings);
-});
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.kill9()));
-  await node.close();
-  await Promise.all([supabase.close(), s3.close()]);
 });
-afterAll(() => postgres.stop());
 
 async function beginRun(seeds: readonly Seed[]): Promise<{ runId: string; seeded: SeededDataset[] }> {
-  const seeded = await seedDatasets(node.handle.db, node.base, seeds);
-  const { run } = await node.migration.service.plan(ALL, 'test');
-  await node.migration.service.resume(run.id, 'test');
-  return { runId: run.id, seeded };
+  const seeded = await stores.seed(seeds);
+  return { runId: await stores.begin(), seeded };
 }
 
 async function startWorker(runId: string): Promise<WorkerProcess> {
   owners += 1;
-  const worker = await WorkerProcess.start({ settings, runId, owner: `worker-${owners}` });
+  const worker = await WorkerProcess.start({ settings: stores.settings, runId, owner: `worker-${owners}` });
   workers.push(worker);
   return worker;
 }
@@ -67,7 +43,7 @@ function small(count: number): Seed[] {
 
 /** Requests to the bucket so far: the clock by which processes die. */
 function asked(): number {
-  return s3.sandbox.log.list().length;
+  return stores.s3.sandbox.log.list().length;
 }
 
 function keyOf({ userId, id }: SeededDataset): string {
@@ -76,6 +52,7 @@ function keyOf({ userId, id }: SeededDataset): string {
 
 /** Both stores, the replica rows and the journal tell the same, and nothing else is there. */
 async function expectAllMoved(runId: string, seeded: readonly SeededDataset[]): Promise<void> {
+  const { node, s3, supabase } = stores;
   const { run, totals } = await node.migration.service.get(runId);
   expect(run.state).toBe('completed');
   expect(totals.counts).toMatchObject({ done: seeded.length, pending: 0, copying: 0, verifying: 0, failed: 0 });
@@ -96,7 +73,7 @@ async function expectAllMoved(runId: string, seeded: readonly SeededDataset[]): 
 /** How often the bucket took each whole object: puts, and uploads that were completed. */
 function arrivals(): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { operation, path, status } of s3.sandbox.log.list()) {
+  for (const { operation, path, status } of stores.s3.sandbox.log.list()) {
     const arrived = operation === 'PutObject' || operation === 'CompleteMultipartUpload';
     if (arrived && status === 200 && path.includes('/datasets/')) counts.set(path, (counts.get(path) ?? 0) + 1);
   }
@@ -135,6 +112,7 @@ test('of two processes on a run one is killed, and the other does the rest', { t
 test('a large object goes on in its middle: what was journaled is neither read nor sent again', {
   timeout: 120_000,
 }, async () => {
+  const { node, s3, supabase } = stores;
   const parts = 12;
   const { runId, seeded } = await beginRun([{ id: 'large', sizeBytes: parts * PART_BYTES }]);
   const journaled = async () => {

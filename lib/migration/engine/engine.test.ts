@@ -1,55 +1,23 @@
 import { eq } from 'drizzle-orm';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { datasetReplicas, trainingDatasets } from '@/lib/db/schema.ts';
-import type { MigrationOptions } from '@/lib/migration/types.ts';
-import { type MigrationNode, openMigrationNode } from '@/tests/support/migration/node.ts';
-import { seedDatasets } from '@/tests/support/migration/seed.ts';
-import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
-import { type S3TestStore, startS3TestStore } from '@/tests/support/s3-store.ts';
+import { migrationStores } from '@/tests/support/migration/stores.ts';
 import { sha256 } from '@/tests/support/sandbox-clients.ts';
-import { type SupabaseTestStore, startSupabaseTestStore } from '@/tests/support/supabase-store.ts';
 
 const MIB = 1024 * 1024;
-const ALL: MigrationOptions = { filters: {}, concurrency: 8, bwlimitBytesPerSecond: null };
 
-let postgres: TestDatabases;
-let supabase: SupabaseTestStore;
-let s3: S3TestStore;
-let node: MigrationNode;
-
-beforeAll(async () => {
-  postgres = await startTestPostgres();
-});
-beforeEach(async () => {
-  supabase = await startSupabaseTestStore();
-  s3 = await startS3TestStore();
-  const databaseUrl = await postgres.createDatabase();
-  node = await openMigrationNode({ databaseUrl, base: { supabase: supabase.config }, bucket: s3.config });
-});
-afterEach(async () => {
-  await node.close();
-  await Promise.all([supabase.close(), s3.close()]);
-});
-afterAll(() => postgres.stop());
-
-const never = new AbortController().signal;
-
-async function runAll(options = ALL) {
-  const { run } = await node.migration.service.plan(options, 'test');
-  await node.migration.service.resume(run.id, 'test');
-  await node.migration.worker.work(run.id, 'w', never);
-  return node.migration.service.get(run.id);
-}
+const stores = migrationStores();
 
 describe('a migration run', () => {
   test('copies small and large objects, of known and of unknown hash, proves them, and writes receipts', async () => {
-    const seeded = await seedDatasets(node.handle.db, node.base, [
+    const { node, s3, supabase } = stores;
+    const seeded = await stores.seed([
       { id: 'small', sizeBytes: 5000 },
       { id: 'unknown', sizeBytes: 6000, unknownHash: true },
       { id: 'large', sizeBytes: 21 * MIB + 7 },
       { id: 'large-unknown', sizeBytes: 11 * MIB, unknownHash: true },
     ]);
-    const { run, totals } = await runAll();
+    const { run, totals } = await stores.moveAll();
     expect(run.state).toBe('completed');
     expect(totals.counts).toMatchObject({ done: 4, failed: 0, pending: 0 });
     for (const { id, key, sizeBytes, sha256: hash, userId } of seeded) {
@@ -78,33 +46,33 @@ describe('a migration run', () => {
   });
 
   test('run again it copies nothing, and takes up what came since', async () => {
-    await seedDatasets(node.handle.db, node.base, [{ id: 'one', sizeBytes: 100 }]);
-    const first = await runAll();
+    const { node, s3 } = stores;
+    await stores.seed([{ id: 'one', sizeBytes: 100 }]);
+    const first = await stores.moveAll();
     s3.sandbox.log.clear();
-    await seedDatasets(node.handle.db, node.base, [{ id: 'two', sizeBytes: 100 }]);
+    await stores.seed([{ id: 'two', sizeBytes: 100 }]);
     await node.migration.service.resume(first.run.id, 'test');
-    await node.migration.worker.work(first.run.id, 'w', never);
-    expect((await node.migration.service.get(first.run.id)).totals.counts.done).toBe(2);
+    expect((await stores.work(first.run.id)).totals.counts.done).toBe(2);
     expect(s3.sandbox.log.list('PutObject').map((entry) => entry.path)).toEqual([
       expect.stringContaining('two.jsonl.gz'),
     ]);
-    expect((await runAll()).totals.counts).toMatchObject({ done: 0, pending: 0 });
+    expect((await stores.moveAll()).totals.counts).toMatchObject({ done: 0, pending: 0 });
   });
 
   test('a dataset that is deleted while it is copied does not come back', async () => {
-    await seedDatasets(node.handle.db, node.base, [{ id: 'gone', sizeBytes: 5000 }]);
+    const { node, s3 } = stores;
+    await stores.seed([{ id: 'gone', sizeBytes: 5000 }]);
     const { db } = node.handle;
     s3.sandbox.faults.add({ operation: 'GetObject', action: { kind: 'delay', delayMs: 1 } });
-    const { run } = await node.migration.service.plan(ALL, 'test');
-    await node.migration.service.resume(run.id, 'test');
-    const working = node.migration.worker.work(run.id, 'w', never);
+    const runId = await stores.begin();
+    const working = stores.work(runId);
     await expect.poll(() => s3.sandbox.log.list('PutObject').length).toBeGreaterThan(0);
     await db.transaction(async (tx) => {
       await tx.update(trainingDatasets).set({ deletedAt: new Date() }).where(eq(trainingDatasets.id, 'gone'));
       await node.placed.deleter.deleteAll(tx, 'gone');
     });
     await working;
-    const [item] = await node.migration.service.items(run.id, { limit: 1 });
+    const [item] = await node.migration.service.items(runId, { limit: 1 });
     const left = await db.select().from(datasetReplicas).where(eq(datasetReplicas.state, 'completed'));
     if (item?.state === 'skipped') {
       expect(item.errorCode).toBe('dataset_deleted');

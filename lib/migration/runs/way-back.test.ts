@@ -1,49 +1,27 @@
 import { eq } from 'drizzle-orm';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { trainingDatasets } from '@/lib/db/schema.ts';
 import { inReadOrder } from '@/lib/placement/replica-reader.ts';
-import { type MigrationNode, openMigrationNode } from '@/tests/support/migration/node.ts';
-import { type SeededDataset, seedDatasets } from '@/tests/support/migration/seed.ts';
-import { startTestPostgres, type TestDatabases } from '@/tests/support/postgres.ts';
-import { type S3TestStore, startS3TestStore } from '@/tests/support/s3-store.ts';
-import { type SupabaseTestStore, startSupabaseTestStore } from '@/tests/support/supabase-store.ts';
+import type { SeededDataset } from '@/tests/support/migration/seed.ts';
+import { migrationStores } from '@/tests/support/migration/stores.ts';
 
-const ALL = { filters: {}, concurrency: 8, bwlimitBytesPerSecond: null };
+const stores = migrationStores();
 const never = new AbortController().signal;
-
-let postgres: TestDatabases;
-let supabase: SupabaseTestStore;
-let s3: S3TestStore;
-let node: MigrationNode;
 let seeded: SeededDataset[];
 
-beforeAll(async () => {
-  postgres = await startTestPostgres();
-});
 beforeEach(async () => {
-  supabase = await startSupabaseTestStore();
-  s3 = await startS3TestStore();
-  const databaseUrl = await postgres.createDatabase();
-  node = await openMigrationNode({ databaseUrl, base: { supabase: supabase.config }, bucket: s3.config });
-  seeded = await seedDatasets(node.handle.db, node.base, [
+  seeded = await stores.seed([
     { id: 'one', sizeBytes: 3000 },
     { id: 'two', sizeBytes: 4000 },
   ]);
 });
-afterEach(async () => {
-  await node.close();
-  await Promise.all([supabase.close(), s3.close()]);
-});
-afterAll(() => postgres.stop());
 
 async function moveAll(): Promise<string> {
-  const { run } = await node.migration.service.plan(ALL, 'test');
-  await node.migration.service.resume(run.id, 'test');
-  await node.migration.worker.work(run.id, 'w', never);
-  return run.id;
+  return (await stores.moveAll()).run.id;
 }
 
 test('verify reads both sides back and tells same from different; receipts name both ends', async () => {
+  const { node, s3 } = stores;
   const id = await moveAll();
   await s3.sandbox.objects.corrupt('ada/datasets/two.jsonl.gz', 5);
   await node.migration.service.verify(id, 'test');
@@ -71,6 +49,7 @@ test('verify reads both sides back and tells same from different; receipts name 
 });
 
 test('after a rollback reads and old readers use the base store; the copies go on request, through the guarded delete', async () => {
+  const { node } = stores;
   const id = await moveAll();
   await node.migration.service.rollBack(id, 'test');
   const replicas = await node.placed.replicas.ofDataset('one');
@@ -92,6 +71,7 @@ test('after a rollback reads and old readers use the base store; the copies go o
 });
 
 test('base copies are purged only in s3_primary, from a proved list, after the waiting time', async () => {
+  const { node } = stores;
   await moveAll();
   await expect(node.migration.removals.listBase('test')).rejects.toMatchObject({ code: 'phase_keeps_base' });
   await node.handle.db.transaction((tx) => node.placed.phases.enter(tx, { phase: 's3_primary', actor: 'test' }));
@@ -99,25 +79,4 @@ test('base copies are purged only in s3_primary, from a proved list, after the w
   await node.migration.removalWorker.list(removal.id, never);
   expect((await node.migration.removals.get(removal.id)).counts.listed).toBe(2);
   await expect(node.migration.removals.apply(removal.id, 'test')).rejects.toMatchObject({ code: 'removal_waits' });
-});
-
-test('a source that differs from its known hash is tried again, then quarantined with both hashes, and leaves nothing', async () => {
-  await supabase.sandbox.objects.corrupt('ada/private/one.jsonl.gz', 7);
-  const id = await moveAll();
-  const [item] = await node.migration.service.items(id, { limit: 1 });
-  expect(item).toMatchObject({
-    state: 'quarantined',
-    errorCode: 'source_differs',
-    expectedSha256: seeded[0]?.sha256,
-    mismatches: 3,
-  });
-  expect(item?.sourceSha256).not.toBe(seeded[0]?.sha256);
-  expect(s3.sandbox.objects.keys()).not.toContain('ada/datasets/one.jsonl.gz');
-});
-
-test('a store that asks for patience slows a run down and does not fail it', async () => {
-  const busy = { kind: 'status', status: 503, code: 'SlowDown' } as const;
-  s3.sandbox.faults.add({ operation: 'PutObject', times: 6, action: busy });
-  const id = await moveAll();
-  expect((await node.migration.service.get(id)).totals.counts).toMatchObject({ done: 2, failed: 0 });
 });
