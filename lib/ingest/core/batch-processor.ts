@@ -7,7 +7,6 @@ import { Draft, ROLE } from './draft.ts';
 import type { Findings } from './findings.ts';
 import type { FormatReader } from './formats/format.ts';
 import { FormatFinder } from './formats/format-finder.ts';
-import { hashBytes } from './hash.ts';
 import { hashAnswer, hashQuestion } from './hash-texts.ts';
 import { K } from './keys.ts';
 import { readMedia } from './media-lists.ts';
@@ -30,7 +29,8 @@ export class BatchProcessor {
   private readonly statistics: StatisticsCollector;
   private readonly finder: FormatFinder;
   private formats = new Map<SourceFormat, number>();
-  private hashes = new Float64Array(1024);
+  /** Where each written record begins in the output. */
+  private starts = new Int32Array(1024);
   private numbers = new Uint32Array(1024);
   private readonly comparesAnswers: boolean;
   private questions = new Float64Array(0);
@@ -156,16 +156,16 @@ export class BatchProcessor {
   private note(from: number): void {
     const { record, draft } = this;
     const { workspace } = record;
-    if (this.written === this.hashes.length) {
-      this.hashes = grown(this.hashes, new Float64Array(this.written * 2));
+    if (this.written === this.starts.length) {
+      this.starts = grown(this.starts, new Int32Array(this.written * 2));
       this.numbers = grown(this.numbers, new Uint32Array(this.written * 2));
     }
-    this.hashes[this.written] = hashBytes(workspace.view, from, workspace.output - 1);
+    this.starts[this.written] = from - workspace.outputStart;
     this.numbers[this.written] = record.number;
     if (this.comparesAnswers) {
       if (this.written >= this.questions.length) {
-        this.questions = grown(this.questions, new Float64Array(this.hashes.length));
-        this.answers = grown(this.answers, new Float64Array(this.hashes.length));
+        this.questions = grown(this.questions, new Float64Array(this.starts.length));
+        this.answers = grown(this.answers, new Float64Array(this.starts.length));
       }
       this.questions[this.written] = hashQuestion(record, draft);
       this.answers[this.written] = hashAnswer(record, draft);
@@ -175,15 +175,18 @@ export class BatchProcessor {
 
   private result(findings: Findings, rejected: number): BatchResult {
     const sourceRecords = this.reader.sourceRecords;
+    const { workspace } = this.record;
+    const hashes = new Float64Array(this.written);
+    workspace.hashOutput(this.starts.subarray(0, this.written), hashes);
     const result: BatchResult = {
-      content: this.record.workspace.takeOutput(),
+      content: workspace.takeOutput(),
       written: this.written,
       sourceRecords,
       rejected,
       findings: [...findings.list],
       counts: findings.counts(),
       formats: Object.fromEntries(this.formats),
-      hashes: this.hashes.slice(0, this.written),
+      hashes,
       stats: this.statistics.take(),
     };
     if (this.comparesAnswers) {
@@ -195,7 +198,7 @@ export class BatchProcessor {
   }
 }
 
-function grown<T extends Float64Array | Uint32Array>(from: T, into: T): T {
+function grown<T extends Float64Array | Int32Array | Uint32Array>(from: T, into: T): T {
   into.set(from);
   return into;
 }

@@ -1,5 +1,5 @@
 // Signed, so that they are small integers everywhere: 0x9e3779b1 and 0x85ebca6b.
-const PRIME = -1640531535;
+export const PRIME = -1640531535;
 const OTHER_PRIME = -2048144789;
 
 /**
@@ -31,6 +31,35 @@ export function hashBytes(view: DataView, start: number, end: number): number {
   for (; p < end; p++) b = step(b, view.getUint8(p));
   const high = finish(step(step(step(a, c), e), g) ^ Math.imul(b, PRIME));
   const low = finish(step(step(step(b, d), f), h) ^ Math.imul(a, OTHER_PRIME) ^ Math.imul(e, PRIME));
+  return (high >>> 0) * 0x200000 + (low >>> 11);
+}
+
+/** Lanes of a hash whose blocks are run over by vector instructions. */
+export const HASH_LANES = 8;
+
+/** Sets the lanes to where `hashBytes` begins. */
+export function startHash(lanes: Int32Array, sizeBytes: number): void {
+  lanes[0] = PRIME ^ sizeBytes;
+  lanes[1] = OTHER_PRIME;
+  lanes[2] = ~PRIME;
+  lanes[3] = ~OTHER_PRIME;
+  lanes[4] = PRIME >>> 1;
+  lanes[5] = OTHER_PRIME >>> 1;
+  lanes[6] = ~PRIME >>> 2;
+  lanes[7] = ~OTHER_PRIME >>> 2;
+}
+
+/** The hash of a range whose whole blocks, up to `start`, are in the lanes: what `hashBytes` gives. */
+export function endHash(lanes: Int32Array, view: DataView, start: number, end: number): number {
+  const [c, d, e, f] = [lanes[2] as number, lanes[3] as number, lanes[4] as number, lanes[5] as number];
+  let a = lanes[0] as number;
+  let b = lanes[1] as number;
+  let p = start;
+  for (; p + 4 <= end; p += 4) a = step(a, view.getInt32(p, true));
+  for (; p < end; p++) b = step(b, view.getUint8(p));
+  const high = finish(step(step(step(a, c), e), lanes[6] as number) ^ Math.imul(b, PRIME));
+  const odd = step(step(step(b, d), f), lanes[7] as number);
+  const low = finish(odd ^ Math.imul(a, OTHER_PRIME) ^ Math.imul(e, PRIME));
   return (high >>> 0) * 0x200000 + (low >>> 11);
 }
 

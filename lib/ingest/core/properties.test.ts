@@ -4,8 +4,8 @@ import { runCore } from '@/tests/support/core-run.ts';
 import { jsonl, lines, split } from '@/tests/support/record-batches.ts';
 import { hashBytes } from './hash.ts';
 import { Scanner } from './scanner.ts';
-import { createStopFinder } from './simd-stops.ts';
 import { Tape } from './tape.ts';
+import { createVectors } from './vectors.ts';
 import { Workspace } from './workspace.ts';
 
 /** Text with everything that is hard: escapes, astral characters, separators, markers, white space. No lone surrogates. */
@@ -181,7 +181,7 @@ describe('the scanner', () => {
   });
 
   test('reads the same with and without vector instructions', () => {
-    expect(createStopFinder()).toBeDefined();
+    expect(createVectors()).toBeDefined();
     fc.assert(
       fc.property(
         fc.oneof(
@@ -270,7 +270,7 @@ function parses(source: string): boolean {
 }
 
 function scanned(source: string, vectors: boolean): { tape: Tape; scanner: Scanner; node: number } {
-  const workspace = new Workspace(vectors ? createStopFinder() : undefined);
+  const workspace = new Workspace(vectors ? createVectors() : undefined);
   const tape = new Tape();
   const scanner = new Scanner(workspace, tape);
   workspace.load(new TextEncoder().encode(source));

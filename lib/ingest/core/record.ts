@@ -7,10 +7,10 @@ import type { ObjectFields } from './object-fields.ts';
 import { newPartFields } from './parts.ts';
 import { pathTo } from './path.ts';
 import { Scanner } from './scanner.ts';
-import { createStopFinder } from './simd-stops.ts';
 import { NODE, Tape, TYPE } from './tape.ts';
 import { decodeToScratch, rangeText, SCRATCH_PAD, sameText, textOf } from './text.ts';
 import { describeFields } from './unrecognised.ts';
+import { createVectors } from './vectors.ts';
 import { Workspace } from './workspace.ts';
 
 const LONGEST_EXCERPT_BYTES = 400;
@@ -30,7 +30,7 @@ const TYPE_NAMES: Readonly<Record<number, string>> = {
  * whole batch processor; nothing in it outlives the record.
  */
 export class RecordContext {
-  readonly workspace: Workspace = new Workspace(createStopFinder());
+  readonly workspace: Workspace = new Workspace(createVectors());
   readonly tape: Tape = new Tape();
   readonly scanner: Scanner = new Scanner(this.workspace, this.tape);
   readonly options: CoreOptions;

@@ -1,5 +1,6 @@
+import { hashBytes } from './hash.ts';
 import { LITERAL_BYTES, type Literal } from './literals.ts';
-import type { StopFinder } from './simd-stops.ts';
+import type { Vectors } from './vectors.ts';
 
 /** Bytes that may be read past the end of the input: a word load at the last byte must stay inside the buffer. */
 const PAD = 16;
@@ -27,17 +28,17 @@ export class Workspace {
   outputStart = 0;
   /** Where the next output byte goes. */
   output = 0;
-  /** Stops of the strings in the input (see StopFinder), counted from `inputStart`. */
+  /** Stops of the strings in the input (see Vectors), counted from `inputStart`. */
   stops: Int32Array = new Int32Array(0);
   /** The stops are known for offsets below this one. */
   stopsEnd = 0;
   /** Output may be written below this offset. */
   private outputLimit = 0;
-  private readonly finder: StopFinder | undefined;
+  private readonly vectors: Vectors | undefined;
 
-  /** Without a finder, strings are read without knowing their stops beforehand: slower, with the same result. */
-  constructor(finder?: StopFinder) {
-    this.finder = finder;
+  /** Without vectors, strings are read without knowing their stops beforehand: slower, with the same result. */
+  constructor(vectors?: Vectors) {
+    this.vectors = vectors;
   }
 
   /** Replaces all content. `bytes` is copied and may be reused by the caller. */
@@ -57,8 +58,8 @@ export class Workspace {
   }
 
   private findStops(): void {
-    if (this.finder === undefined) return;
-    this.stops = this.finder.find(this.bytes.subarray(this.inputStart, this.inputEnd));
+    if (this.vectors === undefined) return;
+    this.stops = this.vectors.findStops(this.bytes.subarray(this.inputStart, this.inputEnd));
     this.stopsEnd = this.inputEnd;
   }
 
@@ -109,6 +110,22 @@ export class Workspace {
   /** The output written from `start` on, valid until the next batch is loaded. */
   takeOutput(start: number = this.outputStart): Uint8Array {
     return this.bytes.subarray(start, this.output);
+  }
+
+  /**
+   * Writes the hash of each record of the output: `starts` are their offsets in it, and each ends with a line feed, which
+   * does not count. Forgets the stops, so it comes after the batch's last record.
+   */
+  hashOutput(starts: Int32Array, hashes: Float64Array): void {
+    this.stopsEnd = 0;
+    if (this.vectors !== undefined) {
+      this.vectors.hashRecords(this.takeOutput(), starts, hashes);
+      return;
+    }
+    for (let i = 0; i < starts.length; i++) {
+      const next = i + 1 < starts.length ? this.outputStart + (starts[i + 1] as number) : this.output;
+      hashes[i] = hashBytes(this.view, this.outputStart + (starts[i] as number), next - 1);
+    }
   }
 
   /** Writes whole words, so up to three bytes of garbage beyond the range, which the next write replaces. */

@@ -27,7 +27,7 @@ export class DuplicateSketch {
   /** Gives the first record with this hash when there was one. `hash` is an integer below 2^53. */
   add(hash: number, record: number): Duplicate | undefined {
     const value = storedHash(hash);
-    if (value % this.#fraction !== 0) return undefined;
+    if (!isMultiple(value, this.#fraction)) return undefined;
     const slot = this.#slots.find(value);
     if (this.#slots.has(slot)) {
       this.#repeats[slot] = (this.#repeats[slot] ?? 0) + 1;
@@ -55,10 +55,16 @@ export class DuplicateSketch {
     const [firstRecords, repeats] = [this.#firstRecords, this.#repeats];
     this.#firstRecords = new Uint32Array(size);
     this.#repeats = new Uint32Array(size);
-    const inFraction = (hash: number) => hash % this.#fraction === 0;
+    const inFraction = (hash: number) => isMultiple(hash, this.#fraction);
     this.#slots.rebuild(size, inFraction, (from, to) => {
       this.#firstRecords[to] = firstRecords[from] ?? 0;
       this.#repeats[to] = repeats[from] ?? 0;
     });
   }
+}
+
+/** For a power of two, by which division is exact: the remainder of large numbers is slow. */
+function isMultiple(hash: number, powerOfTwo: number): boolean {
+  const quotient = hash / powerOfTwo;
+  return Math.floor(quotient) === quotient;
 }
