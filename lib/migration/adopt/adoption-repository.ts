@@ -51,8 +51,11 @@ export class AdoptionRepository {
     if (row === undefined || !sameStore({ ...base, ...row } as StoreAddress, base)) throw otherStore(row);
   }
 
+  /** All rows are in. The planner learns how many at once: until it does, looking for what is unread takes minutes. */
   async finish(counts: JsonObject): Promise<void> {
     await this.#db.update(adoption).set({ comparedAt: sql`now()`, counts });
+    for (const table of ['adopted_datasets', 'dataset_replicas'])
+      await this.#db.execute(sql.raw(`analyze longshore.${table}`));
   }
 
   /** Takes rows in under their locks: what was deleted or changed since it was seen is left out. Ids by outcome. */

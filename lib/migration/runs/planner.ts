@@ -46,8 +46,11 @@ export class Planner {
       const datasets = await this.#page(runId, filters, after);
       added += await this.#insert(runId, await this.#items(datasets, targets));
       after = datasets.at(-1)?.id ?? '';
-      if (datasets.length < PAGE) return added;
+      if (datasets.length < PAGE) break;
     }
+    // The planner of the database learns at once how large the run is, not when autovacuum comes by.
+    if (added >= PAGE) await this.#db.execute(sql`analyze longshore.migration_items`);
+    return added;
   }
 
   async #items(datasets: readonly PlannedDataset[], targets: Map<string, StoreTarget | undefined>): Promise<NewItem[]> {
