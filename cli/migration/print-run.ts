@@ -25,6 +25,7 @@ export function printRun(terminal: Terminal, run: RunView): void {
     printLine(terminal, `  ${paint(terminal, 'yellow', code)} (${formatCount(count)})  ${message}`);
     if (hint !== null) printLine(terminal, `      ${hint}`);
   }
+  if (run.workers.length > 0) printLine(terminal, `  ${workersLine(run.workers)}`);
   if (run.check !== null) printLine(terminal, `  read back: ${checkLine(run.check)}`);
   if (run.rolled_back_at !== null)
     printLine(terminal, `  rolled back at ${run.rolled_back_at}: reads use the other copies`);
@@ -36,6 +37,13 @@ export function progressOf(run: RunView): string {
   const left = run.eta_seconds === null ? '' : `  ${formatSeconds(run.eta_seconds)} left`;
   const rate = run.state === 'running' ? `  ${formatBytes(run.rate_bytes_per_second)}/s${left}` : '';
   return `${formatBytes(copied)} of ${formatBytes(planned)}${rate}`;
+}
+
+/** How many objects move at a time: it falls while a store asks for patience. */
+export function workersLine(workers: RunView['workers']): string {
+  const objects = workers.reduce((sum, { concurrency }) => sum + concurrency, 0);
+  const processes = workers.length === 1 ? 'one process' : `${formatCount(workers.length)} processes`;
+  return `${processes}, at most ${formatCount(objects)} object${objects === 1 ? '' : 's'} at a time`;
 }
 
 export function checkLine({ same, missing, different, errors }: NonNullable<RunView['check']>): string {
