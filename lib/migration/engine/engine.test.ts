@@ -59,6 +59,23 @@ describe('a migration run', () => {
     expect((await stores.moveAll()).totals.counts).toMatchObject({ done: 0, pending: 0 });
   });
 
+  test('an object that goes before its row, as the old application deletes, is no failure', async () => {
+    const { node } = stores;
+    const [gone] = await stores.seed([
+      { id: 'gone', sizeBytes: 5000 },
+      { id: 'stays', sizeBytes: 5000 },
+    ]);
+    const runId = await stores.begin();
+    await node.base.delete(gone?.key ?? '');
+    const working = stores.work(runId);
+    const codes = async () => (await node.migration.service.get(runId)).totals.errors.map(({ code }) => code);
+    await expect.poll(codes, { timeout: 20_000 }).toEqual(['not_found']);
+    const { db } = node.handle;
+    await db.update(trainingDatasets).set({ deletedAt: new Date() }).where(eq(trainingDatasets.id, 'gone'));
+    expect((await working).totals).toMatchObject({ counts: { done: 1, skipped: 1, failed: 0 } });
+    expect(await codes()).toEqual(['dataset_deleted']);
+  });
+
   test('a dataset that is deleted while it is copied does not come back', async () => {
     const { node, s3 } = stores;
     await stores.seed([{ id: 'gone', sizeBytes: 5000 }]);

@@ -32,6 +32,8 @@ export type ItemOutcome =
   | { kind: 'left' };
 
 const LATER: readonly string[] = ['rate_limited', 'unavailable', 'timeout', 'database_unavailable', 'fenced'];
+/** Who deletes a dataset removes its object before its row: so often a missing object is looked for again. */
+const LOOKS_FOR_MISSING = 3;
 const BASE_DELAY_MS = 1000;
 const MAX_DELAY_MS = 60_000;
 
@@ -52,7 +54,8 @@ export function outcomeOf(error: unknown, failures: number): ItemOutcome {
   const { errorCode, errorMessage } = failureFacts(error);
   const hint = error instanceof LongshoreError ? error.hint : HINTS[errorCode];
   const fault = { errorCode, errorMessage, errorHint: hint ?? null };
-  if (isPermanent(error)) return { kind: 'failed', fault };
+  const vanishing = StorageError.is(error, 'not_found') && failures < LOOKS_FOR_MISSING;
+  if (isPermanent(error) && !vanishing) return { kind: 'failed', fault };
   const doubled = Math.min(MAX_DELAY_MS, BASE_DELAY_MS * 2 ** Math.min(failures, 10));
   const asked = StorageError.is(error) ? (error.retryAfterMs ?? 0) : 0;
   return { kind: 'later', fault, delayMs: Math.max(asked, doubled / 2 + (Math.random() * doubled) / 2), counts: true };
