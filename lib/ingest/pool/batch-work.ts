@@ -21,7 +21,8 @@ export class BatchWorker {
       output.type === 'deflate' && content.byteLength > 0 ? deflateBlock(content, output.level) : undefined;
     const { buffer } = batch.bytes;
     const space = new ReplySpace(buffer);
-    const kept = output.type === 'none' ? NOTHING : space.put(content);
+    // Of its own each time: what has been sent to another thread cannot be sent again.
+    const kept = output.type === 'none' ? new Uint8Array(0) : space.put(content);
     return { result: { ...ownArrays(result), content: kept }, deflated: deflated && space.put(deflated), buffer };
   }
 
@@ -61,8 +62,6 @@ export function deflateBlock(content: Uint8Array, level: number): Uint8Array {
     chunkSize: Math.max(1 << 16, content.byteLength >> 1),
   });
 }
-
-const NOTHING = new Uint8Array(0);
 
 /** Puts results into the batch's own buffer, one after the other while they fit, else into memory of their own. */
 class ReplySpace {
