@@ -76,6 +76,20 @@ describe('a migration run', () => {
     expect(await codes()).toEqual(['dataset_deleted']);
   });
 
+  test('of a large object whose source is lost in the middle nothing stays in the bucket', async () => {
+    const { node, s3, supabase } = stores;
+    await stores.seed([{ id: 'half', sizeBytes: 21 * MIB }]);
+    const lost = { kind: 'status', status: 404, code: 'NoSuchKey' } as const;
+    supabase.sandbox.faults.add({ operation: 'object.get', path: 'half', skip: 2, action: lost });
+    const { run, totals } = await stores.moveAll();
+    expect(totals.counts).toMatchObject({ failed: 1, pending: 0 });
+    expect(s3.sandbox.log.list('CreateMultipartUpload')).not.toEqual([]);
+    const [item] = await node.migration.service.items(run.id, { limit: 1 });
+    expect(item).toMatchObject({ errorCode: 'not_found', uploadState: null, bytesCopied: 0 });
+    expect(s3.sandbox.objects.unfinishedUploads()).toEqual([]);
+    expect(s3.sandbox.objects.keys().filter((key) => key.includes('half'))).toEqual([]);
+  });
+
   test('a dataset that is deleted while it is copied does not come back', async () => {
     const { node, s3 } = stores;
     await stores.seed([{ id: 'gone', sizeBytes: 5000 }]);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AdaptiveConcurrency } from '@/lib/migration/engine/adaptive-concurrency.ts';
 import type { CopyRemains } from '@/lib/migration/engine/copy-remains.ts';
 import type { ItemJournal } from '@/lib/migration/engine/item-journal.ts';
-import type { ItemOutcome } from '@/lib/migration/engine/item-outcome.ts';
+import type { ItemFault, ItemOutcome } from '@/lib/migration/engine/item-outcome.ts';
 import type { ItemRunner, PreparedItem, Track } from '@/lib/migration/engine/item-runner.ts';
 import { RateMeter } from '@/lib/migration/engine/rate-meter.ts';
 import type { ProvenItem, Settler } from '@/lib/migration/engine/settler.ts';
@@ -166,7 +166,7 @@ export class RunSession {
     const { item } = active.prepared;
     try {
       if (outcome.kind === 'copied' || outcome.kind === 'found') return this.#prove(active, outcome);
-      await this.#write(item, outcome);
+      await this.#write(active, outcome);
     } catch (error) {
       // Its lease ends, and whoever takes the item next finds what was done.
       this.#parts.log.warn({ err: error, dataset: item.datasetId }, 'the outcome of a copy could not be written');
@@ -213,18 +213,19 @@ export class RunSession {
     }
   }
 
-  async #write(item: MigrationItem, outcome: Exclude<ItemOutcome, { kind: 'copied' | 'found' }>): Promise<void> {
+  async #write(active: Active, outcome: Exclude<ItemOutcome, { kind: 'copied' | 'found' }>): Promise<void> {
     const { journal } = this.#parts;
+    const { item } = active.prepared;
     switch (outcome.kind) {
       case 'left':
         return journal.release([item]);
       case 'skipped':
         return journal.end(item, 'skipped', { ...outcome.fault, uploadState: null });
       case 'failed':
-        return journal.end(item, 'failed', outcome.fault);
+        return this.#fail(active, outcome.fault);
       case 'later': {
         const failures = item.failures + (outcome.counts ? 1 : 0);
-        if (failures >= MAX_FAILURES) return journal.end(item, 'failed', { ...outcome.fault, failures });
+        if (failures >= MAX_FAILURES) return this.#fail(active, outcome.fault);
         return journal.postpone(item, outcome.fault, outcome.delayMs, { failures });
       }
       case 'mismatch': {
@@ -235,6 +236,23 @@ export class RunSession {
         return journal.postpone(item, fault, MISMATCH_DELAY_MS, facts);
       }
     }
+  }
+
+  /**
+   * Nobody may ever take the item up again, so nothing of its copy stays. What the bucket does not let us remove is still
+   * in the journal, for a later go at the run.
+   */
+  async #fail({ prepared: { item }, track }: Active, fault: ItemFault): Promise<void> {
+    const { journal, remains, log } = this.#parts;
+    let begun: Parameters<ItemJournal['end']>[2] = { uploadState: null, copiedAt: null, bytesCopied: 0 };
+    try {
+      if (track.destination === undefined) await remains.remove(item);
+      else await remains.removeAt(item, track.destination);
+    } catch (error) {
+      log.warn({ err: error, dataset: item.datasetId }, 'what was begun of a failed copy stays for now');
+      begun = {};
+    }
+    await journal.end(item, 'failed', { ...fault, ...begun });
   }
 
   async #pulseUntilStopped(state: 'running' | 'cancelling'): Promise<void> {
