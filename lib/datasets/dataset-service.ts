@@ -163,10 +163,13 @@ export class DatasetService {
     return { dataset_id: id, replicas: checked, dataset: await this.get(userId, id) };
   }
 
-  /** Queues whatever the dataset lacks: missing copies, new ones for bad ones. Resolves before that is done. */
+  /**
+   * Queues whatever the dataset lacks: missing copies, new ones for bad ones, at once even where an attempt failed.
+   * Resolves before that is done.
+   */
   async repair(userId: string, id: string): Promise<DatasetJson> {
     await this.#ready(userId, id);
-    await this.#parts.reconciler.reconcile(id);
+    await this.#parts.reconciler.repair(id);
     await this.#tell(userId, id, 'dataset.repair_asked');
     return this.get(userId, id);
   }

@@ -57,6 +57,18 @@ describeDatabase('the job queue', (database) => {
     expect(await take()).toEqual([]);
   });
 
+  test('those that wait for their time are taken at once when somebody is in a hurry, and no others', async () => {
+    const wanted = await enqueue({ dedupeKey: 'copy:1', delayMs: 3_600_000 });
+    await enqueue({ dedupeKey: 'copy:2', delayMs: 3_600_000 });
+    const shared = queue();
+    const heard: string[] = [];
+    shared.onChange((change) => heard.push(change));
+    expect(await shared.hurry(['copy:1', 'copy:3'])).toBe(1);
+    expect(heard).toEqual(['enqueued']);
+    expect((await take('a', 5)).map((job) => job.id)).toEqual([wanted]);
+    expect(await shared.hurry(['copy:1'])).toBe(0);
+  });
+
   test('many claimers at once get every job exactly once', async () => {
     const ids = await Promise.all(Array.from({ length: 30 }, () => enqueue()));
     const taken = await Promise.all(Array.from({ length: 12 }, (_, i) => take(`owner-${i}`, 4)));

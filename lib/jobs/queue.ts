@@ -69,6 +69,17 @@ export class JobQueue {
     return row;
   }
 
+  /** Open jobs with these dedupe keys that wait, for their time or after a failure, are tried now. Returns how many. */
+  async hurry(dedupeKeys: readonly string[]): Promise<number> {
+    const hurried = await this.#database
+      .update(jobs)
+      .set({ runAt: sql`now()`, updatedAt: sql`now()` })
+      .where(and(inArray(jobs.dedupeKey, [...dedupeKeys]), eq(jobs.state, 'queued'), sql`${jobs.runAt} > now()`))
+      .returning({ id: jobs.id });
+    if (hurried.length > 0) this.#announce('enqueued');
+    return hurried.length;
+  }
+
   #rowOf(job: NewJob) {
     return {
       id: this.#newId(),

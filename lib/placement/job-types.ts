@@ -36,7 +36,7 @@ export interface PlacementJob {
   whileRunning: 'skip';
 }
 
-export type JobSink = Pick<JobQueue, 'enqueue'>;
+export type JobSink = Pick<JobQueue, 'enqueue' | 'hurry'>;
 
 /** The first reading of a dataset whose hash nobody knows. Behind all other work: nobody waits for it. */
 export function inspectionJob(dataset: { id: string; userId: string }): PlacementJob & { priority: number } {
@@ -46,11 +46,16 @@ export function inspectionJob(dataset: { id: string; userId: string }): Placemen
   return { type, payload, userId: dataset.userId, dedupeKey, whileRunning: 'skip', priority: -10 };
 }
 
+const REPLICA_KINDS = ['write', 'verify', 'retire', 'remove'] as const;
+type ReplicaKind = (typeof REPLICA_KINDS)[number];
+
+/** The dedupe keys of every job there may be about a replica. */
+export function replicaJobKeys(replica: { id: string; userId: string }): string[] {
+  return REPLICA_KINDS.map((kind) => replicaJob(kind, replica).dedupeKey);
+}
+
 /** A job about one replica; a second one of the same kind is not queued while one waits or runs. */
-export function replicaJob(
-  kind: 'write' | 'verify' | 'retire' | 'remove',
-  replica: { id: string; userId: string },
-): PlacementJob {
+export function replicaJob(kind: ReplicaKind, replica: { id: string; userId: string }): PlacementJob {
   const type = PLACEMENT_JOBS[kind];
   const payload = { replica_id: replica.id };
   return { type, payload, userId: replica.userId, dedupeKey: `${type}:${replica.id}`, whileRunning: 'skip' };

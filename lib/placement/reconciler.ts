@@ -1,5 +1,5 @@
 import type { Database, Executor, Transaction } from '@/lib/db/database.ts';
-import { inspectionJob, type JobSink, replicaJob } from '@/lib/placement/job-types.ts';
+import { inspectionJob, type JobSink, replicaJob, replicaJobKeys } from '@/lib/placement/job-types.ts';
 import {
   findPlaced,
   isLiving,
@@ -50,6 +50,12 @@ export class Reconciler {
     const ask = () => this.#placement.wantedOrNone(dataset.userId);
     const settled = await this.#placement.inPhase(ask, (tx, wanted) => this.#queue(tx, datasetId, wanted));
     if (settled) await this.#releaseSpool(dataset, ask);
+  }
+
+  /** As `reconcile`, for a person who waits: what failed before does not wait for its next attempt. */
+  async repair(datasetId: string): Promise<void> {
+    await this.reconcile(datasetId);
+    await this.#jobs.hurry((await this.#replicas.ofDataset(datasetId)).flatMap(replicaJobKeys));
   }
 
   /** One pass over all living datasets, or over one user's. Returns how many it looked at. */

@@ -256,5 +256,5 @@ describe('kill -9', () => {
     } finally {
       await current.stop();
     }
-  });
+  }, 90_000);
 });

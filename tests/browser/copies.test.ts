@@ -9,7 +9,9 @@ const lab = browserLab(async ({ server, s3 }) => {
   for (const phase of ['dual_write', 'hybrid_read']) await send(server, 'POST', '/api/storage/phase', { phase });
 });
 
-test('a lost first copy: the page says which copy answers and why, and shows it mended without a reload', async () => {
+test('a lost first copy: the page says which copy answers and why, and shows it mended without a reload', {
+  timeout: 90_000,
+}, async () => {
   const { s3, server } = lab.site;
   const id = await uploadFile(server, conversations('night-ferry.jsonl', 60));
   const { page, complaints, close } = await lab.open(`/datasets/${id}`);
@@ -18,8 +20,7 @@ test('a lost first copy: the page says which copy answers and why, and shows it 
   s3.faults.add({ operation: 'PutObject', path: id, action: { kind: 'status', status: 503, code: 'SlowDown' } });
   await s3.objects.remove(key);
 
-  await page.getByRole('button', { name: 'Download' }).click();
-  await page.getByText('The copy in S3 was passed over: it is missing.').waitFor();
+  await openedDownload(page, 'it is missing');
   await page.getByText('It is served by Disk').waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('tab', { name: 'Copies' }).click();
@@ -28,7 +29,8 @@ test('a lost first copy: the page says which copy answers and why, and shows it 
 
   s3.faults.clear();
   await page.getByRole('button', { name: 'Repair' }).click();
-  await copy(page, /^S3.*verified.*serves downloads/).waitFor();
+  // Longer than the store is left alone after it has failed several times.
+  await copy(page, /^S3.*verified.*serves downloads/).waitFor({ timeout: 60_000 });
   await copy(page, /missing|deleting/).waitFor({ state: 'detached' });
   expect(s3.objects.keys()).not.toContain(key);
   expect(complaints).toEqual([]);
@@ -64,6 +66,18 @@ test('while the first store is down the records are read from the other, and a d
   expect(complaints).toEqual([]);
   await close();
 });
+
+/** Opens the dialog until it gives this reason: on a busy machine a store may be passed over for being slow. */
+async function openedDownload(page: Page, reason: string): Promise<void> {
+  const told = page.getByText(/^The copy in S3 was passed over/);
+  for (;;) {
+    await page.getByRole('button', { name: 'Download' }).first().click();
+    await told.waitFor();
+    if ((await told.textContent())?.includes(reason)) return;
+    await page.keyboard.press('Escape');
+    await told.waitFor({ state: 'detached' });
+  }
+}
 
 function copy(page: Page, words: RegExp): Locator {
   return page.getByRole('list', { name: 'Copies' }).getByRole('listitem').filter({ hasText: words });

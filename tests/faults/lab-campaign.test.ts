@@ -10,7 +10,7 @@ import { STORE_FAULTS } from './campaign/faulty-store.ts';
 import { labPlan, labRun, REQUESTS } from './campaign/lab-run.ts';
 
 const SEED = Number(process.env.FAULT_SEED ?? 1);
-const SECONDS = Number(process.env.FAULT_SECONDS ?? 20);
+const SECONDS = Number(process.env.FAULT_SECONDS ?? 12);
 /** On a machine that is slow or busy fewer runs fit into the time; so many are made in any case. */
 const AT_LEAST = 10;
 

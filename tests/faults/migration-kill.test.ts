@@ -85,15 +85,15 @@ test('killed again and again at random moments, a run ends with every dataset mo
 }, async () => {
   const random = seededRandom('migration-kill');
   const large = [21 * MIB + 7, 12 * MIB, 17 * MIB].map((sizeBytes, n) => ({ id: `large-${n}`, sizeBytes }));
-  const { runId, seeded } = await beginRun([...small(250), ...large]);
+  const { runId, seeded } = await beginRun([...small(160), ...large]);
   let kills = 0;
-  for (let round = 0; round < 8; round += 1) {
+  for (let round = 0; round < 5; round += 1) {
     const moment = asked() + 1 + Math.floor(random() * 60);
     const worker = await startWorker(runId);
     await expect.poll(() => asked() >= moment || worker.said.startsWith('over'), SOON).toBe(true);
     if (await worker.kill9()) kills += 1;
   }
-  expect(kills).toBeGreaterThanOrEqual(5);
+  expect(kills).toBeGreaterThanOrEqual(3);
   expect(await (await startWorker(runId)).ended()).toMatch(/^over completed/);
   await expectAllMoved(runId, seeded);
   expect([...arrivals().values()].filter((count) => count > 1)).toEqual([]);
